@@ -1,0 +1,162 @@
+# Every target that people call carries a "## help text"; `make` prints them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+FUZZTIME ?= 60s
+JS_TEST := test
+
+# testdata is invisible to ./...
+GO_PACKAGES := ./... ./testdata/pictures
+# What the engine consists of must hash and match alike on every processor.
+ENGINE_PACKAGES := ./matcher/... ./testdata/pictures
+
+VERSION = $(shell sed -n 's/^ *"version": "\(.*\)",*$$/\1/p' js/package.json)
+GO_SOURCES = go.mod go.sum $(shell find matcher wasm -name '*.go' ! -name '*_test.go')
+JS_SOURCES = js/package.json $(wildcard js/tsconfig*.json) $(shell find js/src js/demo js/test js/scripts -type f)
+
+ENGINE := js/dist/preseal.wasm
+WASM_EXEC_JS := js/dist/wasm_exec.js
+JS := js/dist/index.js
+NODE_MODULES := js/node_modules/.package-lock.json
+
+# These flags keep paths, build ids and symbols out of the engine: it is the
+# same, byte for byte, wherever it is built. `make reproducible` proves it.
+BUILD_ENGINE = GOOS=js GOARCH=wasm go build -trimpath -buildvcs=false \
+	-ldflags="-s -w -buildid= -X main.version=$(VERSION)"
+
+# Runs a js/wasm program in Node; Go's runtime there refuses environments of
+# more than a few kilobytes, so it gets PATH and nothing else.
+WASM_EXEC = env -i 'PATH=$$PATH' '$$(go env GOROOT)/lib/wasm/go_js_wasm_exec'
+
+.PHONY: help build wasm js demo test test-all lint fuzz bench size clean \
+	test-go test-wasm test-v3 test-js reproducible chromium engines
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+build: js ## everything: Go packages, engine, npm package
+	go build ./...
+
+wasm: $(ENGINE) $(WASM_EXEC_JS) ## the engine, js/dist/preseal.wasm
+
+js: $(JS) ## the npm package and the demo's scripts, js/dist
+
+demo: js ## build, then serve the demo page (stop with Ctrl-C)
+	go run ./tools/preseal demo
+
+test: chromium test-go test-wasm test-v3 reproducible size test-js ## all tests, with Chromium (installs it if it is missing)
+
+test-all: JS_TEST := test:all
+test-all: engines test ## all tests, with Firefox and WebKitGTK as well
+
+lint: $(NODE_MODULES) ## formatting, vet, staticcheck, Biome, tidy go.mod
+	@unformatted=$$(go tool -modfile=tools.mod gofumpt -l matcher wasm tools testdata)
+	if [[ -n $$unformatted ]]; then
+		echo "not formatted by gofumpt:" $$unformatted >&2
+		exit 1
+	fi
+	set -x
+	go vet $(GO_PACKAGES)
+	GOOS=js GOARCH=wasm go vet ./wasm
+	go tool -modfile=tools.mod staticcheck $(GO_PACKAGES)
+	# With GOOS set, go tool would build staticcheck itself for js: ask for the one just used.
+	GOOS=js GOARCH=wasm "$$(go tool -modfile=tools.mod -n staticcheck)" ./wasm
+	go mod tidy -diff
+	cd js && npm run lint
+
+fuzz: ## every fuzz target for FUZZTIME (60s) each
+	@go test -list '^Fuzz' $(GO_PACKAGES) | awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' |
+	while read -r package name; do
+		(set -x; go test -run='^$$' -fuzz="^$$name\$$" -fuzztime=$(FUZZTIME) "$$package")
+	done
+
+bench: $(ENGINE) ## speed of the engine under wasm, and its size
+	GOOS=js GOARCH=wasm go run -exec="$(WASM_EXEC)" ./tools/preseal bench speed
+	$(MAKE) size
+
+size: $(ENGINE) ## the engine's size, compressed; fails above the budget
+	node js/scripts/size.mjs
+
+clean: ## remove what was built and installed below js/
+	rm -rf js/dist js/node_modules
+
+# Parts of the above.
+
+$(ENGINE): $(GO_SOURCES) js/package.json
+	mkdir -p $(@D)
+	$(BUILD_ENGINE) -o $@ ./wasm
+
+# What starts the engine comes with the compiler, so it is renewed with it.
+$(WASM_EXEC_JS): $(ENGINE)
+	cp "$$(go env GOROOT)/lib/wasm/wasm_exec.js" $@
+	touch $@
+
+$(NODE_MODULES): js/package.json js/package-lock.json
+	cd js && npm ci --no-audit --no-fund
+	touch node_modules/.package-lock.json
+
+# The page trusts the engine by its hash, which is compiled in: engine first.
+$(JS): $(ENGINE) $(WASM_EXEC_JS) $(NODE_MODULES) $(JS_SOURCES)
+	cd js && npm run build
+	touch dist/index.js
+
+test-go:
+	go vet $(GO_PACKAGES)
+	GOOS=js GOARCH=wasm go vet ./wasm
+	go test $(GO_PACKAGES)
+
+test-wasm:
+	GOOS=js GOARCH=wasm go test -exec="$(WASM_EXEC)" $(ENGINE_PACKAGES)
+
+# With GOAMD64=v3 the compiler fuses multiply and add, as it does on arm64.
+test-v3:
+	@for flag in avx2 bmi1 bmi2 f16c fma abm movbe; do
+		if ! grep -qsw "$$flag" /proc/cpuinfo; then
+			echo "skipped: the tests with GOAMD64=v3, this processor lacks $$flag"
+			exit 0
+		fi
+	done
+	set -x
+	GOAMD64=v3 go test ./matcher/media ./matcher/phash ./testdata/pictures
+
+test-js: $(JS)
+	cd js && npm run $(JS_TEST)
+
+# Builds the engine again from a copy of the tree elsewhere, with an empty
+# build cache, and compares.
+reproducible: $(ENGINE)
+	@elsewhere=$$(mktemp -d)
+	trap 'rm -rf "$$elsewhere"' EXIT
+	cp -R go.mod go.sum matcher wasm "$$elsewhere"
+	set -x
+	(cd "$$elsewhere" && GOCACHE=$$elsewhere/cache $(BUILD_ENGINE) -o again.wasm ./wasm)
+	cmp $(ENGINE) "$$elsewhere/again.wasm"
+	sha256sum $(ENGINE)
+
+# $(call install,command:package …) installs the packages whose command is missing.
+define install
+missing=
+for pair in $(1); do
+	command -v "$${pair%%:*}" >/dev/null || missing+=" $${pair##*:}"
+done
+if [[ -n $$missing ]]; then
+	options="-y -o DPkg::Lock::Timeout=300"
+	install="apt-get $$options update && apt-get $$options install --no-install-recommends$$missing"
+	if (( EUID != 0 )); then
+		echo "the tests need$$missing; install with: sudo sh -c '$$install'" >&2
+		exit 1
+	fi
+	DEBIAN_FRONTEND=noninteractive sh -xc "$$install"
+fi
+endef
+
+chromium:
+	@$(call install,chromium:chromium)
+
+engines:
+	@$(call install,firefox-esr:firefox-esr WebKitWebDriver:webkit2gtk-driver xvfb-run:xvfb xauth:xauth)
