@@ -1,0 +1,300 @@
+package media
+
+import (
+	"encoding/binary"
+	"image"
+	"image/color"
+
+	"github.com/preseal/preseal/matcher/phash"
+)
+
+const (
+	// detail is how many samples each axis keeps at least, where the picture
+	// has them: ample for a 64×64 plane, small enough to handle at leisure.
+	detail = 512
+
+	// BT.601 luma in 1/65536, as image/color has it too.
+	lumaR, lumaG, lumaB = 19595, 38470, 7471
+
+	lanes = 0x00ff00ff00ff00ff // every other byte of eight
+	alpha = 0xff000000ff000000 // the alpha bytes of two pixels
+)
+
+// FromRGBA reduces a picture of straight-alpha RGBA rows, four bytes a pixel,
+// to a luma plane whose axes have 512 to 1023 samples each (fewer only where
+// the picture has fewer pixels). The plane shows the picture over white. If
+// the picture is really transparent, black shows it over black; else it is nil.
+func FromRGBA(pix []byte, w, h int) (white phash.Luma, black *phash.Luma, err error) {
+	if err := checkSize(w, h); err != nil {
+		return phash.Luma{}, nil, err
+	}
+	if len(pix) != 4*w*h {
+		return phash.Luma{}, nil, fail(Undecodable, "%d×%d pixels need %d bytes, not %d", w, h, 4*w*h, len(pix))
+	}
+	r := newReducer(w, h)
+	for y := range h {
+		r.rgba(pix[4*w*y : 4*w*(y+1)])
+	}
+	white, black = r.lumas()
+	return white, black, nil
+}
+
+// FromImage reduces a decoded picture like FromRGBA and turns it upright:
+// orientation is the EXIF value, 1 to 8; others count as 1.
+func FromImage(img image.Image, orientation int) (white phash.Luma, black *phash.Luma, err error) {
+	b := img.Bounds()
+	w, h := b.Dx(), b.Dy()
+	if err := checkSize(w, h); err != nil {
+		return phash.Luma{}, nil, err
+	}
+	r := newReducer(w, h)
+	row := make([]byte, 4*w)
+	for y := b.Min.Y; y < b.Max.Y; y++ {
+		switch img := img.(type) {
+		case *image.YCbCr:
+			at := img.YOffset(b.Min.X, y)
+			r.grey(img.Y[at : at+w])
+		case *image.Gray:
+			at := img.PixOffset(b.Min.X, y)
+			r.grey(img.Pix[at : at+w])
+		case *image.NRGBA:
+			at := img.PixOffset(b.Min.X, y)
+			r.rgba(img.Pix[at : at+4*w])
+		default:
+			for x := range w {
+				c := color.NRGBAModel.Convert(img.At(b.Min.X+x, y)).(color.NRGBA)
+				row[4*x], row[4*x+1], row[4*x+2], row[4*x+3] = c.R, c.G, c.B, c.A
+			}
+			r.rgba(row)
+		}
+	}
+	white, black = r.lumas()
+	white = upright(white, orientation)
+	if black != nil {
+		turned := upright(*black, orientation)
+		black = &turned
+	}
+	return white, black, nil
+}
+
+// A reducer averages the rows of a picture into boxes of whole pixels.
+type reducer struct {
+	w, h, boxesX, boxesY int
+	rows                 int   // taken so far, of h
+	edges                []int // boxesX+1 columns where boxes begin
+
+	// Columns of opaque rows are added up two at a time: a word holds four
+	// 16-bit sums, red and blue (or green and alpha) of an even and of an odd
+	// column. packed counts the rows since they were spread over the boxes.
+	redBlue, greenAlpha []uint64
+	packed              int
+	luma                []uint64 // of each box: alpha × luma, 255 × 65536 × 255 a pixel at most
+	cover               []uint64 // of each box: alpha
+
+	white, black []uint16
+	missing      uint64 // alpha lacking in the whole picture
+}
+
+func newReducer(w, h int) *reducer {
+	boxesX, boxesY := w/max(1, w/detail), h/max(1, h/detail)
+	r := &reducer{
+		w: w, h: h, boxesX: boxesX, boxesY: boxesY,
+		edges:   make([]int, boxesX+1),
+		redBlue: make([]uint64, (w+1)/2), greenAlpha: make([]uint64, (w+1)/2),
+		luma: make([]uint64, boxesX), cover: make([]uint64, boxesX),
+		white: make([]uint16, 0, boxesX*boxesY), black: make([]uint16, 0, boxesX*boxesY),
+	}
+	for i := range r.edges {
+		r.edges[i] = i * w / boxesX
+	}
+	return r
+}
+
+// rgba takes the next row, four bytes a pixel.
+func (r *reducer) rgba(row []byte) {
+	const most = 257 // how often 255 fits into 16 bits
+	if r.packed == most {
+		r.spread()
+	}
+	// Nearly all rows are opaque: they are added at once, and taken away again
+	// where one turns out not to be.
+	if addPairs(r.redBlue, r.greenAlpha, row) {
+		r.packed++
+	} else {
+		subtractPairs(r.redBlue, r.greenAlpha, row)
+		r.transparent(row)
+	}
+	r.endRow()
+}
+
+// addPairs adds a row, two pixels a word, and reports whether it is opaque.
+func addPairs(redBlue, greenAlpha []uint64, row []byte) bool {
+	all := uint64(alpha)
+	rb, ga := redBlue, greenAlpha
+	for len(row) >= 32 && len(rb) >= 4 && len(ga) >= 4 {
+		p, q := binary.LittleEndian.Uint64(row), binary.LittleEndian.Uint64(row[8:])
+		s, t := binary.LittleEndian.Uint64(row[16:]), binary.LittleEndian.Uint64(row[24:])
+		all &= p & q & s & t
+		rb[0] += p & lanes
+		ga[0] += p >> 8 & lanes
+		rb[1] += q & lanes
+		ga[1] += q >> 8 & lanes
+		rb[2] += s & lanes
+		ga[2] += s >> 8 & lanes
+		rb[3] += t & lanes
+		ga[3] += t >> 8 & lanes
+		row, rb, ga = row[32:], rb[4:], ga[4:]
+	}
+	for i := range rb {
+		two := pair(row, i)
+		rb[i] += two & lanes
+		ga[i] += two >> 8 & lanes
+		if 8*i+4 == len(row) {
+			two |= 0xff << 56 // no pixel is there
+		}
+		all &= two
+	}
+	return all == alpha
+}
+
+// subtractPairs undoes addPairs.
+func subtractPairs(redBlue, greenAlpha []uint64, row []byte) {
+	for i := range redBlue {
+		two := pair(row, i)
+		redBlue[i] -= two & lanes
+		greenAlpha[i] -= two >> 8 & lanes
+	}
+}
+
+// pair loads pixels 2i and 2i+1; beyond the row's end there are zeros.
+func pair(row []byte, i int) uint64 {
+	if row = row[8*i:]; len(row) < 8 {
+		return uint64(binary.LittleEndian.Uint32(row))
+	}
+	return binary.LittleEndian.Uint64(row)
+}
+
+// spread empties the sums of columns into those of boxes.
+func (r *reducer) spread() {
+	if r.packed == 0 {
+		return
+	}
+	for i := range r.luma {
+		var red, green, blue, cover uint64
+		from, to := r.edges[i], r.edges[i+1]
+		for x := from &^ 1; x < to; x += 2 {
+			rb, ga := r.redBlue[x/2], r.greenAlpha[x/2]
+			if x < from { // the even column belongs to the box before
+				rb, ga = rb&^0xffffffff, ga&^0xffffffff
+			}
+			if x+1 == to { // the odd column belongs to the box behind
+				rb, ga = rb&0xffffffff, ga&0xffffffff
+			}
+			// Two 32-bit sums a word.
+			red += rb & 0x0000ffff_0000ffff
+			blue += rb >> 16 & 0x0000ffff_0000ffff
+			green += ga & 0x0000ffff_0000ffff
+			cover += ga >> 16 & 0x0000ffff_0000ffff
+		}
+		r.luma[i] += 255 * (lumaR*both(red) + lumaG*both(green) + lumaB*both(blue))
+		r.cover[i] += both(cover)
+	}
+	clear(r.redBlue)
+	clear(r.greenAlpha)
+	r.packed = 0
+}
+
+// both adds the two 32-bit sums of a word.
+func both(v uint64) uint64 { return v&0xffffffff + v>>32 }
+
+func (r *reducer) transparent(row []byte) {
+	for i := range r.luma {
+		box := row[4*r.edges[i] : 4*r.edges[i+1]]
+		for ; len(box) >= 4; box = box[4:] {
+			a := uint64(box[3])
+			r.luma[i] += a * (lumaR*uint64(box[0]) + lumaG*uint64(box[1]) + lumaB*uint64(box[2]))
+			r.cover[i] += a
+		}
+	}
+}
+
+// grey takes the next row, one opaque luma sample a pixel.
+func (r *reducer) grey(row []byte) {
+	for i := range r.luma {
+		box := row[r.edges[i]:r.edges[i+1]]
+		sum := uint64(0)
+		for _, v := range box {
+			sum += uint64(v)
+		}
+		r.luma[i] += 255 << 16 * sum
+		r.cover[i] += 255 * uint64(len(box))
+	}
+	r.endRow()
+}
+
+// endRow closes the band of boxes if it is complete.
+func (r *reducer) endRow() {
+	band := len(r.white) / r.boxesX
+	r.rows++
+	from, to := band*r.h/r.boxesY, (band+1)*r.h/r.boxesY
+	if r.rows < to {
+		return
+	}
+	r.spread()
+	for i, l := range r.luma {
+		pixels := uint64((r.edges[i+1] - r.edges[i]) * (to - from))
+		missing := 255*pixels - r.cover[i]
+		r.missing += missing
+		// One sample is luma / (255 alpha × 65536 weight × pixels), times White.
+		r.black = append(r.black, sample(l/255, pixels))
+		r.white = append(r.white, sample(l/255+missing<<16, pixels))
+	}
+	clear(r.luma)
+	clear(r.cover)
+}
+
+// sample divides a sum of pixels, each 255 × 65536 at most, to the scale of
+// phash.White.
+func sample(sum, pixels uint64) uint16 {
+	return uint16((sum + 128*pixels) / (256 * pixels))
+}
+
+// lumas returns the finished picture. It counts as really transparent where
+// a thousandth of it is see-through: less moves no bit of a hash.
+func (r *reducer) lumas() (white phash.Luma, black *phash.Luma) {
+	white = phash.Luma{Pix: r.white, W: r.boxesX, H: r.boxesY}
+	if r.missing > 255*uint64(r.w)*uint64(r.h)/1000 {
+		black = &phash.Luma{Pix: r.black, W: r.boxesX, H: r.boxesY}
+	}
+	return white, black
+}
+
+// upright applies an EXIF orientation (Exif 2.32, tag 0x0112).
+func upright(l phash.Luma, orientation int) phash.Luma {
+	if orientation < 2 || orientation > 8 {
+		return l
+	}
+	mirrored := orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8
+	flipped := orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7
+	transposed := orientation >= 5
+	out := phash.Luma{Pix: make([]uint16, len(l.Pix)), W: l.W, H: l.H}
+	if transposed {
+		out.W, out.H = l.H, l.W
+	}
+	for y := range out.H {
+		for x := range out.W {
+			sx, sy := x, y
+			if transposed {
+				sx, sy = y, x
+			}
+			if mirrored {
+				sx = l.W - 1 - sx
+			}
+			if flipped {
+				sy = l.H - 1 - sy
+			}
+			out.Pix[y*out.W+x] = l.Pix[sy*l.W+sx]
+		}
+	}
+	return out
+}
