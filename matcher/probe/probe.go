@@ -1,0 +1,165 @@
+// Package probe lists the variants of a hash that a slightly changed picture
+// is likeliest to have.
+//
+// A Bloom filter finds only exact keys. To find a near one, a query is asked
+// with its least certain bits flipped: query-directed probing (Lv, Josephson,
+// Wang, Charikar and Li, "Multi-Probe LSH", VLDB 2007). The cost of a variant
+// is the sum of the margins of the bits that it flips, and variants come in
+// order of their cost.
+package probe
+
+import (
+	"cmp"
+	"iter"
+	"math"
+	"slices"
+)
+
+// DefaultProbes is how many variants of a key are tested by default.
+const DefaultProbes = 1 << 16
+
+// Likeliest yields n different masks of bits to flip in a key, or all there
+// are, in order of the sum of the flipped bits' margins: first 0, the key
+// itself. margins[i] belongs to the bit 1<<i; there are 64 at most, more are
+// ignored. A margin that is negative or not a number counts as 0; a bit with
+// an infinite one is never flipped.
+//
+// Sums are compared with a resolution of 2⁻²⁰ of the largest one needed; below
+// that, and between equal sums, the order is fixed but arbitrary. Time and
+// memory are proportional to n: about 32 bytes each.
+func Likeliest(margins []float32, n int) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		// Most listed pictures are found by the key itself: it costs nothing.
+		if n < 1 || !yield(0) || n == 1 {
+			return
+		}
+		bits := costs(margins, n)
+		variants, ok := within(bits, cutOff(bits, n), 2*n+1024)
+		if ok {
+			variants = inOrder(variants)
+		} else {
+			variants = byHeap(bits, n)
+		}
+		for _, v := range variants[1:min(n, len(variants))] {
+			if !yield(v.mask) {
+				return
+			}
+		}
+	}
+}
+
+// A variant is a set of flipped bits and the sum of what they cost.
+type variant struct {
+	cost uint32
+	mask uint64
+}
+
+// scale is the cost of the dearest variant that can be needed.
+const scale = 1 << 24
+
+// costs turns margins into single-bit variants, cheapest first. Whole numbers
+// make a sum independent of the order of its terms. The j cheapest bits have
+// 2^j subsets, so that for n ≤ 2^j nothing dearer than their sum is needed;
+// bits that are dearer by themselves are left out.
+func costs(margins []float32, n int) []variant {
+	type margin struct {
+		value float64
+		mask  uint64
+	}
+	var all []margin
+	for i, m := range margins[:min(len(margins), 64)] {
+		if !(m > 0) {
+			m = 0
+		}
+		if m <= math.MaxFloat32 {
+			all = append(all, margin{float64(m), 1 << i})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b margin) int { return cmp.Compare(a.value, b.value) })
+	dearest := 0.0
+	for j := 0; j < len(all) && (j > 62 || 1<<j < n); j++ {
+		dearest += all[j].value
+	}
+	var bits []variant
+	for _, m := range all {
+		if m.value > dearest {
+			break
+		}
+		cost := 0.0
+		if dearest > 0 {
+			cost = math.Round(m.value / dearest * scale)
+		}
+		bits = append(bits, variant{uint32(cost), m.mask})
+	}
+	return bits
+}
+
+// cutOff returns a cost that at least n subsets of bits, or all of them, do
+// not exceed, and few more than n. It counts subsets by the sum of their
+// costs in coarse steps, rounded up: the knapsack recurrence.
+func cutOff(bits []variant, n int) uint32 {
+	const steps, step, many = 2048, scale / 2048, 1 << 30
+	var count [steps + 1]uint32
+	count[0] = 1
+	for _, b := range bits {
+		c := int(b.cost+step-1) / step
+		for s := steps; s >= c; s-- {
+			count[s] = min(count[s]+count[s-c], many)
+		}
+	}
+	total := 0
+	for s, c := range count {
+		if total += int(c); total >= n {
+			return uint32(s) * step
+		}
+	}
+	return 2 * scale
+}
+
+// within lists the subsets of bits that cost limit at most, the empty one
+// first. It gives up where there are more than most: where many cost the same.
+func within(bits []variant, limit uint32, most int) ([]variant, bool) {
+	found := make([]variant, 1, most)
+	var extend func(from variant, next int) bool
+	extend = func(from variant, next int) bool {
+		for i := next; i < len(bits); i++ {
+			v := variant{from.cost + bits[i].cost, from.mask | bits[i].mask}
+			if v.cost > limit {
+				return true
+			}
+			if len(found) == most {
+				return false
+			}
+			found = append(found, v)
+			if !extend(v, i+1) {
+				return false
+			}
+		}
+		return true
+	}
+	ok := extend(variant{}, 0)
+	return found, ok
+}
+
+// inOrder sorts by cost, stably: a radix sort with two digits.
+func inOrder(v []variant) []variant {
+	const digit = 13
+	sorted := make([]variant, len(v))
+	for shift := 0; shift < 2*digit; shift += digit {
+		var next [1 << digit]int
+		for i := range v {
+			next[v[i].cost>>shift&(1<<digit-1)]++
+		}
+		sum := 0
+		for d, c := range next {
+			next[d], sum = sum, sum+c
+		}
+		for i := range v {
+			d := v[i].cost >> shift & (1<<digit - 1)
+			sorted[next[d]] = v[i]
+			next[d]++
+		}
+		v, sorted = sorted, v
+	}
+	return v
+}

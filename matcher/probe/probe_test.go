@@ -1,0 +1,223 @@
+package probe
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+)
+
+// random is a splitmix64 generator: the same margins on every run.
+type random uint64
+
+func (r *random) next() uint64 {
+	*r += 0x9e3779b97f4a7c15
+	z := uint64(*r)
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+func collect(margins []float32, n int) []uint64 {
+	return slices.Collect(Likeliest(margins, n))
+}
+
+func sum(margins []float32, mask uint64) float64 {
+	s := 0.0
+	for i, m := range margins {
+		if mask>>i&1 == 1 {
+			s += float64(m)
+		}
+	}
+	return s
+}
+
+// exhaustive returns the sums of the n cheapest of all subsets, in order.
+func exhaustive(margins []float32, n int) []float64 {
+	var all []float64
+	for mask := range uint64(1) << len(margins) {
+		all = append(all, sum(margins, mask))
+	}
+	slices.Sort(all)
+	return all[:min(n, len(all))]
+}
+
+func cases() map[string][]float32 {
+	c := map[string][]float32{
+		"none":     {},
+		"one":      {3},
+		"zeros":    make([]float32, 12),
+		"equal":    slices.Repeat([]float32{2}, 12),
+		"powers":   {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024},
+		"hostile":  {float32(math.NaN()), -1, 0, 5, float32(math.Inf(-1)), 1e-40, 3e38},
+		"huge gap": {1e-30, 1e30, 1, 2, 3},
+	}
+	r := random(1)
+	for i := range 20 {
+		m := make([]float32, 6+i%9)
+		for j := range m {
+			m[j] = float32(r.next() % 1000)
+		}
+		c[fmt.Sprint("integers ", i)] = m
+		m = slices.Clone(m)
+		for j := range m {
+			m[j] = float32(r.next()>>40) * float32(r.next()>>40) / 1e10
+		}
+		c[fmt.Sprint("fractions ", i)] = m
+	}
+	return c
+}
+
+func TestLikeliestIsThePrefixOfTheExhaustiveOrder(t *testing.T) {
+	for name, margins := range cases() {
+		clean := slices.Clone(margins)
+		for i, m := range clean {
+			if !(m > 0) {
+				clean[i] = 0
+			}
+		}
+		for _, n := range []int{0, 1, 2, 3, 17, 100, 1000, 1 << 15} {
+			got, want := collect(margins, n), exhaustive(clean, n)
+			if len(got) != len(want) {
+				t.Fatalf("%s: %d masks for n = %d, want %d", name, len(got), n, len(want))
+			}
+			if n > 0 && got[0] != 0 {
+				t.Fatalf("%s: the first mask is %x, want 0", name, got[0])
+			}
+			for i, mask := range got {
+				if s := sum(clean, mask); math.Abs(s-want[i]) > want[len(want)-1]/(1<<20) {
+					t.Fatalf("%s: mask %d of %d costs %g, want %g", name, i, n, s, want[i])
+				}
+			}
+			checkDistinct(t, name, got)
+		}
+	}
+}
+
+func checkDistinct(t *testing.T, name string, masks []uint64) {
+	t.Helper()
+	seen := make(map[uint64]bool, len(masks))
+	for _, m := range masks {
+		if seen[m] {
+			t.Fatalf("%s: the mask %x comes twice", name, m)
+		}
+		seen[m] = true
+	}
+}
+
+func bellMargins(seed uint64) []float32 {
+	r := random(seed)
+	m := make([]float32, 64)
+	for i := range m {
+		for range 6 {
+			m[i] += float32(r.next()>>40) / (1 << 24)
+		}
+		m[i] = float32(math.Abs(float64(m[i] - 3)))
+	}
+	return m
+}
+
+func TestLikeliestOf64Bits(t *testing.T) {
+	for seed := range uint64(10) {
+		margins := bellMargins(seed)
+		for _, n := range []int{4096, DefaultProbes} {
+			got := collect(margins, n)
+			if len(got) != n {
+				t.Fatalf("got %d masks, want %d", len(got), n)
+			}
+			checkDistinct(t, "64 bits", got)
+			last := 0.0
+			for i, mask := range got {
+				s := sum(margins, mask)
+				if s < last-1e-5 {
+					t.Fatalf("mask %d costs %g, after %g", i, s, last)
+				}
+				last = s
+			}
+			// A longer list begins with the shorter one's costs.
+			if longer := sum(margins, collect(margins, 2*n)[n-1]); math.Abs(longer-last) > 1e-5 {
+				t.Fatalf("probe %d costs %g, or %g in a longer list", n, last, longer)
+			}
+		}
+	}
+}
+
+// All subsets of one size cost the same here: a cut-off would list far more
+// than n, and 2^64 where all margins are 0.
+func TestLikeliestOfTies(t *testing.T) {
+	for _, value := range []float32{0, 1} {
+		margins := slices.Repeat([]float32{value}, 64)
+		got := collect(margins, DefaultProbes)
+		if len(got) != DefaultProbes {
+			t.Fatalf("got %d masks, want %d", len(got), DefaultProbes)
+		}
+		checkDistinct(t, "ties", got)
+		if s := sum(margins, got[len(got)-1]); s != 4*float64(value) && value > 0 {
+			t.Fatalf("the last mask flips %g bits, want 4", s)
+		}
+	}
+}
+
+func TestInfiniteMarginsAreNeverFlipped(t *testing.T) {
+	inf := float32(math.Inf(1))
+	got := collect([]float32{1, inf, 2, inf}, 100)
+	if want := []uint64{0, 1, 4, 5}; !slices.Equal(got, want) {
+		t.Fatalf("got %v, want %v", got, want)
+	}
+}
+
+func TestLikeliestStopsWhenTold(t *testing.T) {
+	for stop := range 4 {
+		n := 0
+		for range Likeliest(bellMargins(1), 1000) {
+			if n == stop {
+				break
+			}
+			n++
+		}
+		if n != stop {
+			t.Fatalf("went on to %d, want %d", n, stop)
+		}
+	}
+}
+
+// The two ways of listing agree on what the variants cost.
+func FuzzCutOffAgainstHeap(f *testing.F) {
+	f.Add(uint64(1), 100, 20)
+	f.Add(uint64(2), 3, 64)
+	f.Fuzz(func(t *testing.T, seed uint64, n, size int) {
+		n, size = 2+int(uint(n)%5000), int(uint(size)%65)
+		r := random(seed)
+		margins := make([]float32, size)
+		for i := range margins {
+			margins[i] = float32(r.next() >> (r.next() % 64))
+		}
+		bits := costs(margins, n)
+		slow := byHeap(bits, n)
+		quick, ok := within(bits, cutOff(bits, n), 100*n)
+		if !ok {
+			t.Skip("too many ties")
+		}
+		quick = inOrder(quick)
+		if len(quick) < len(slow) {
+			t.Fatalf("the cut-off finds %d of %d", len(quick), len(slow))
+		}
+		for i := range slow {
+			if quick[i].cost != slow[i].cost {
+				t.Fatalf("variant %d costs %d, or %d by heap", i, quick[i].cost, slow[i].cost)
+			}
+		}
+	})
+}
+
+func BenchmarkLikeliest(b *testing.B) {
+	margins := bellMargins(3)
+	for _, n := range []int{4096, DefaultProbes} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				for range Likeliest(margins, n) {
+				}
+			}
+		})
+	}
+}
