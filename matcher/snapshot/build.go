@@ -1,0 +1,175 @@
+package snapshot
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/bits-and-blooms/bloom/v3"
+)
+
+// Defaults of LaneKeys.
+const (
+	// DefaultProbes is the number of variants tested of a perceptual hash.
+	DefaultProbes = 1 << 16
+	// DefaultCandidates is how many innocent pictures in one hold a candidate
+	// by the filter's error alone: probes times error.
+	DefaultCandidates = 0.0025
+	// DefaultDigestError is the error rate of exact digests. It is high on
+	// purpose: a filter that answers few questions wrongly tells whoever
+	// downloads it more about the list.
+	DefaultDigestError = 1.0 / 256
+)
+
+// A Spec is what a snapshot is built from.
+type Spec struct {
+	Origin    string // see Manifest
+	Purpose   string // "" means DefaultPurpose
+	Version   uint64
+	Published time.Time
+	Expires   time.Time // MaxLifetime after Published at most
+	Previous  [32]byte
+	Lanes     []LaneKeys // in any order, each lane once; empty ones are left out
+}
+
+// LaneKeys are the entries of one lane.
+type LaneKeys struct {
+	Lane   Lane
+	Keys   [][]byte // each Lane.KeySize bytes; repetitions count once
+	Probes int      // 0 means 1 for digests, DefaultProbes for perceptual hashes
+	Error  float64  // per probe; 0 means DefaultDigestError, or DefaultCandidates / Probes
+}
+
+// Build makes a snapshot file and its manifest, which remains to be signed.
+// The same spec always makes the same bytes, so that a second signer can build
+// it anew and compare. The slices of keys are sorted and compacted in place.
+func Build(spec Spec) (file []byte, m *Manifest, err error) {
+	m = &Manifest{
+		Origin: spec.Origin, Purpose: spec.Purpose, Version: spec.Version, Previous: spec.Previous,
+		Published: spec.Published.UTC().Truncate(time.Second), Expires: spec.Expires.UTC().Truncate(time.Second),
+	}
+	if m.Purpose == "" {
+		m.Purpose = DefaultPurpose
+	}
+	lanes := slices.Clone(spec.Lanes)
+	slices.SortFunc(lanes, func(a, b LaneKeys) int { return int(a.Lane) - int(b.Lane) })
+	var rows []row
+	var sections [][]byte
+	for i, l := range lanes {
+		if len(l.Keys) == 0 {
+			continue
+		}
+		if i > 0 && lanes[i-1].Lane == l.Lane {
+			return nil, nil, fmt.Errorf("build snapshot: lane %s is given twice", l.Lane)
+		}
+		r, data, info, err := buildLane(l, spec.Origin)
+		if err != nil {
+			return nil, nil, fmt.Errorf("build snapshot: lane %s: %w", l.Lane, err)
+		}
+		rows, sections, m.Lanes = append(rows, r), append(sections, data), append(m.Lanes, info)
+	}
+	if len(rows) == 0 {
+		return nil, nil, errors.New("build snapshot: the list has no entries")
+	}
+	file = encodeContainer(spec.Version, rows, sections)
+	if len(file) > MaxSnapshot {
+		return nil, nil, fmt.Errorf("build snapshot: %d bytes are more than %d", len(file), MaxSnapshot)
+	}
+	m.Hash, m.Size = sha256.Sum256(file), int64(len(file))
+	if _, err := parseManifest(m.Text()); err != nil {
+		return nil, nil, fmt.Errorf("build snapshot: %w", err)
+	}
+	return file, m, nil
+}
+
+func buildLane(l LaneKeys, origin string) (r row, data []byte, info LaneInfo, err error) {
+	size := l.Lane.KeySize()
+	if size == 0 {
+		return r, nil, info, errors.New("not supported")
+	}
+	for _, k := range l.Keys {
+		if len(k) != size {
+			return r, nil, info, fmt.Errorf("a key has %d bytes, not %d", len(k), size)
+		}
+	}
+	slices.SortFunc(l.Keys, bytes.Compare)
+	keys := slices.CompactFunc(l.Keys, bytes.Equal)
+	l.setDefaults()
+	if l.Probes < 1 || l.Probes > MaxProbes || !(l.Error > 0 && l.Error <= 0.5) {
+		return r, nil, info, fmt.Errorf("%d probes with an error rate of %g are out of range", l.Probes, l.Error)
+	}
+
+	entries := uint64(len(keys))
+	k := max(1, int(math.Round(-math.Log2(l.Error))))
+	bits := filterBits(entries+1, k, l.Error) // with the canary
+	if bits > maxBits {
+		return r, nil, info, fmt.Errorf("%d entries need a filter of %d bits, more than %d", entries, bits, maxBits)
+	}
+	r = row{
+		kind: kindBloom, lane: uint16(l.Lane), flags: critical, entries: entries,
+		bits: bits, k: uint32(k), keyBits: uint32(8 * size), seed: seed(origin, l.Lane),
+	}
+	s := section{seed: r.seed, filter: bloom.New(uint(bits), uint(k))}
+	add := func(key []byte) { s.filter.Add(append(slices.Clone(s.seed[:]), key...)) }
+	for _, key := range keys {
+		add(key)
+	}
+	info = LaneInfo{Lane: l.Lane, Entries: entries, Error: l.Error, Probes: l.Probes}
+	info.Hit = derive(size, "hit", origin, l.Lane, 0)
+	add(info.Hit)
+	for i := uint32(0); ; i++ {
+		if info.Miss = derive(size, "miss", origin, l.Lane, i); !s.contains(info.Miss) {
+			break
+		}
+	}
+
+	var raw bytes.Buffer
+	if _, err := s.filter.WriteTo(&raw); err != nil {
+		return r, nil, info, err
+	}
+	data, err = pack(raw.Bytes())
+	return r, data, info, err
+}
+
+func (l *LaneKeys) setDefaults() {
+	perceptual := l.Lane == PHash
+	if l.Probes == 0 {
+		l.Probes = 1
+		if perceptual {
+			l.Probes = DefaultProbes
+		}
+	}
+	if l.Error == 0 {
+		l.Error = DefaultDigestError
+		if perceptual {
+			l.Error = DefaultCandidates / float64(l.Probes)
+		}
+	}
+}
+
+// filterBits solves error = (1 - e^(-k·n/m))^k for m (Bloom 1970): how large a
+// filter with k hash functions must be.
+func filterBits(n uint64, k int, errorRate float64) uint64 {
+	perHash := math.Pow(errorRate, 1/float64(k))
+	return max(64, uint64(math.Ceil(-float64(k)*float64(n)/math.Log1p(-perHash))))
+}
+
+// seed is fixed by the list's name: snapshots of one list stay comparable from
+// version to version, and anyone can build them again.
+func seed(origin string, lane Lane) (s [8]byte) {
+	copy(s[:], derive(8, "seed", origin, lane, 0))
+	return s
+}
+
+// derive returns size ≤ 32 bytes that no one chose.
+func derive(size int, what, origin string, lane Lane, n uint32) []byte {
+	h := sha256.New()
+	fmt.Fprintf(h, "preseal %s\n%s\n%s\n", what, origin, lane)
+	h.Write(binary.LittleEndian.AppendUint32(nil, n))
+	return h.Sum(nil)[:size]
+}

@@ -1,0 +1,140 @@
+package snapshot
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+)
+
+const (
+	// MaxSnapshot is the size of the largest snapshot file, in bytes.
+	MaxSnapshot = 256 << 20
+
+	magic       = "preseal\n"
+	major       = 1
+	minor       = 0
+	headerSize  = 64
+	rowSize     = 128
+	alignment   = 64
+	maxSections = 64
+	maxEntries  = 1 << 32
+	kindBloom   = 1      // a bits-and-blooms filter in a zstd frame
+	critical    = 1 << 0 // flag: a reader that does not know the kind must reject the file
+)
+
+// A row is one line of the section table.
+type row struct {
+	kind, lane           uint16
+	flags                uint32
+	offset, length       uint64
+	entries, bits        uint64
+	k, keyBits           uint32
+	seed                 [8]byte
+	sum                  [32]byte
+	reserved1, reserved2 []byte
+}
+
+func (r *row) encode() []byte {
+	b := make([]byte, 0, rowSize)
+	b = binary.LittleEndian.AppendUint16(b, r.kind)
+	b = binary.LittleEndian.AppendUint16(b, r.lane)
+	b = binary.LittleEndian.AppendUint32(b, r.flags)
+	for _, v := range []uint64{r.offset, r.length, r.entries, r.bits} {
+		b = binary.LittleEndian.AppendUint64(b, v)
+	}
+	b = binary.LittleEndian.AppendUint32(b, r.k)
+	b = binary.LittleEndian.AppendUint32(b, r.keyBits)
+	b = append(b, r.seed[:]...)
+	b = append(b, make([]byte, 8)...)
+	b = append(b, r.sum[:]...)
+	return append(b, make([]byte, 32)...)
+}
+
+func decodeRow(b []byte) row {
+	u64 := func(at int) uint64 { return binary.LittleEndian.Uint64(b[at:]) }
+	r := row{
+		kind: binary.LittleEndian.Uint16(b), lane: binary.LittleEndian.Uint16(b[2:]),
+		flags:  binary.LittleEndian.Uint32(b[4:]),
+		offset: u64(8), length: u64(16), entries: u64(24), bits: u64(32),
+		k: binary.LittleEndian.Uint32(b[40:]), keyBits: binary.LittleEndian.Uint32(b[44:]),
+		reserved1: b[56:64], reserved2: b[96:128],
+	}
+	copy(r.seed[:], b[48:])
+	copy(r.sum[:], b[64:])
+	return r
+}
+
+// encodeContainer lays out the header, the table and the sections. It sets
+// the rows' offset, length and sum.
+func encodeContainer(version uint64, rows []row, sections [][]byte) []byte {
+	at := align(uint64(headerSize + rowSize*len(rows)))
+	for i, data := range sections {
+		rows[i].offset, rows[i].length, rows[i].sum = at, uint64(len(data)), sha256.Sum256(data)
+		at = align(at + uint64(len(data)))
+	}
+	b := make([]byte, 0, at)
+	b = append(b, magic...)
+	b = binary.LittleEndian.AppendUint16(b, major)
+	b = binary.LittleEndian.AppendUint16(b, minor)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(rows)))
+	b = binary.LittleEndian.AppendUint64(b, at)
+	b = binary.LittleEndian.AppendUint64(b, version)
+	b = append(b, make([]byte, headerSize-len(b))...)
+	for i := range rows {
+		b = append(b, rows[i].encode()...)
+	}
+	for i, data := range sections {
+		b = append(b, make([]byte, rows[i].offset-uint64(len(b)))...)
+		b = append(b, data...)
+	}
+	return append(b, make([]byte, at-uint64(len(b)))...)
+}
+
+func align(n uint64) uint64 { return (n + alignment - 1) / alignment * alignment }
+
+// decodeContainer returns the section table of a file whose every byte is
+// accounted for: sections in order, without overlap, each with its right
+// hash, and nothing but zeros between them.
+func decodeContainer(b []byte, version uint64) ([]row, error) {
+	if len(b) < headerSize || string(b[:8]) != magic {
+		return nil, failed(Corrupt, "the file does not begin like a snapshot")
+	}
+	if v := binary.LittleEndian.Uint16(b[8:]); v != major {
+		return nil, failed(UnsupportedVersion, "the snapshot has format version %d, not %d", v, major)
+	}
+	count := binary.LittleEndian.Uint32(b[12:])
+	switch {
+	case binary.LittleEndian.Uint64(b[16:]) != uint64(len(b)):
+		return nil, failed(Corrupt, "the header gives another length than the file has")
+	case binary.LittleEndian.Uint64(b[24:]) != version:
+		return nil, failed(Corrupt, "the header gives another version than the manifest")
+	case !allZero(b[32:headerSize]):
+		return nil, failed(Corrupt, "reserved bytes of the header are not zero")
+	case count < 1 || count > maxSections || headerSize+rowSize*int(count) > len(b):
+		return nil, failed(Corrupt, "the section table does not fit with %d sections", count)
+	}
+	rows := make([]row, count)
+	end := uint64(headerSize + rowSize*int(count))
+	for i := range rows {
+		at := headerSize + rowSize*i
+		rows[i] = decodeRow(b[at : at+rowSize])
+		r := &rows[i]
+		switch {
+		case r.offset%alignment != 0 || r.offset < end || r.offset > uint64(len(b)) || r.length > uint64(len(b))-r.offset:
+			return nil, failed(Corrupt, "section %d lies outside its place", i)
+		case !allZero(b[end:r.offset]):
+			return nil, failed(Corrupt, "bytes before section %d are not zero", i)
+		case !allZero(r.reserved1) || !allZero(r.reserved2) || r.flags&^critical != 0:
+			return nil, failed(Corrupt, "reserved bytes of section %d are not zero", i)
+		case sha256.Sum256(b[r.offset:r.offset+r.length]) != r.sum:
+			return nil, failed(Corrupt, "section %d has another hash than the table says", i)
+		}
+		end = r.offset + r.length
+	}
+	if align(end) != uint64(len(b)) || !allZero(b[end:]) {
+		return nil, failed(Corrupt, "bytes follow the last section")
+	}
+	return rows, nil
+}
+
+func allZero(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }

@@ -1,0 +1,150 @@
+package snapshot
+
+import (
+	"encoding/hex"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// parseManifest reads the signed lines. Text that Manifest.Text would not have
+// written, apart from lines that begin with "x-" at the end, is malformed.
+func parseManifest(text string) (*Manifest, error) {
+	p := &parser{lines: strings.Split(strings.TrimSuffix(text, "\n"), "\n")}
+	if !strings.HasSuffix(text, "\n") {
+		return nil, failed(Corrupt, "the manifest's last line does not end")
+	}
+	if f := p.line("format"); f != format {
+		if p.err == nil && strings.HasPrefix(f, "preseal-manifest/") {
+			return nil, failed(UnsupportedVersion, "the manifest's format is %.40q, not %q", f, format)
+		}
+		return nil, failed(Corrupt, "the first line is not %q", "format "+format)
+	}
+	m := &Manifest{}
+	m.Origin = p.name("origin")
+	m.Purpose = p.name("purpose")
+	m.Version = p.number(p.line("version"), 1, MaxVersion)
+	m.Published = p.time("published")
+	m.Expires = p.time("expires")
+	p.hex(m.Previous[:], p.line("previous"))
+	hash, size, _ := strings.Cut(p.line("snapshot"), " ")
+	p.hex(m.Hash[:], hash)
+	m.Size = int64(p.number(size, 1, math.MaxInt64))
+	if life := m.Expires.Sub(m.Published); p.err == nil && (life <= 0 || life > MaxLifetime) {
+		p.fail("the lifetime of %s is not within %s", life, MaxLifetime)
+	}
+	for len(p.lines) > 0 && p.err == nil && !strings.HasPrefix(p.lines[0], "x-") {
+		m.Lanes = append(m.Lanes, p.lane(m.Lanes))
+	}
+	for _, rest := range p.lines {
+		if key, _, ok := strings.Cut(rest, " "); !ok || !strings.HasPrefix(key, "x-") {
+			p.fail("unknown line %.40q", rest)
+		}
+	}
+	if p.err != nil {
+		return nil, p.err
+	}
+	return m, nil
+}
+
+// A parser takes lines off a manifest and keeps the first error.
+type parser struct {
+	lines []string
+	err   error
+}
+
+func (p *parser) fail(format string, args ...any) {
+	if p.err == nil {
+		p.err = failed(Corrupt, "manifest: "+format, args...)
+	}
+}
+
+// line returns the value of the next line, which must have this key.
+func (p *parser) line(key string) string {
+	if p.err != nil {
+		return ""
+	}
+	if len(p.lines) == 0 {
+		p.fail("the line %q is missing", key)
+		return ""
+	}
+	value, ok := strings.CutPrefix(p.lines[0], key+" ")
+	if !ok {
+		p.fail("%.40q stands where %q belongs", p.lines[0], key)
+		return ""
+	}
+	p.lines = p.lines[1:]
+	return value
+}
+
+// name returns a value of printable ASCII without spaces.
+func (p *parser) name(key string) string {
+	value := p.line(key)
+	if p.err == nil && !ValidName(value) {
+		p.fail("%s %.40q is not 1 to 200 printable ASCII characters without spaces", key, value)
+	}
+	return value
+}
+
+// ValidName reports whether s can be an origin or a purpose: 1 to 200
+// printable ASCII characters without spaces.
+func ValidName(s string) bool {
+	return len(s) >= 1 && len(s) <= 200 && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+}
+
+func (p *parser) number(s string, from, to uint64) uint64 {
+	v, err := strconv.ParseUint(s, 10, 64)
+	if p.err == nil && (err != nil || strconv.FormatUint(v, 10) != s || v < from || v > to) {
+		p.fail("%.40q is not a number from %d to %d", s, from, to)
+	}
+	return v
+}
+
+func (p *parser) time(key string) time.Time {
+	value := p.line(key)
+	t, err := time.Parse(timeForm, value)
+	if p.err == nil && (err != nil || t.Format(timeForm) != value) {
+		p.fail("%s %.40q is not a time like %s", key, value, timeForm)
+	}
+	return t
+}
+
+func (p *parser) hex(dst []byte, s string) {
+	b, err := hex.DecodeString(s)
+	if p.err == nil && (err != nil || len(b) != len(dst) || strings.ToLower(s) != s) {
+		p.fail("%.80q is not %d bytes of lower-case hexadecimal", s, len(dst))
+		return
+	}
+	copy(dst, b)
+}
+
+// lane reads one lane; lanes come in rising order, each once.
+func (p *parser) lane(before []LaneInfo) LaneInfo {
+	f := strings.Split(p.line("lane"), " ")
+	if p.err == nil && len(f) != 6 {
+		p.fail("a lane has 6 fields, not %d", len(f))
+	}
+	if p.err != nil {
+		return LaneInfo{}
+	}
+	lane, err := ParseLane(f[0])
+	if err != nil {
+		p.err = failed(UnsupportedVersion, "manifest: %w", err)
+		return LaneInfo{}
+	}
+	if n := len(before); n > 0 && before[n-1].Lane >= lane {
+		p.fail("the lane %s is out of order", lane)
+	}
+	info := LaneInfo{
+		Lane: lane, Entries: p.number(f[1], 1, maxEntries), Probes: int(p.number(f[3], 1, MaxProbes)),
+		Hit: make([]byte, lane.KeySize()), Miss: make([]byte, lane.KeySize()),
+	}
+	info.Error, err = strconv.ParseFloat(f[2], 64)
+	if err != nil || !(info.Error > 0 && info.Error < 1) || strconv.FormatFloat(info.Error, 'g', -1, 64) != f[2] {
+		p.fail("the error rate %.40q is not a number between 0 and 1", f[2])
+	}
+	p.hex(info.Hit, f[4])
+	p.hex(info.Miss, f[5])
+	return info
+}

@@ -1,0 +1,136 @@
+// Package snapshot builds, signs and opens snapshots: the compressed filters of
+// a blocklist that a client downloads, and the manifest that vouches for them.
+// FORMAT.md beside this file specifies the bytes.
+//
+//	DIR/manifest         a signed note: the only file that changes
+//	DIR/<sha256>.snap    header, section table, one filter per lane
+//
+// A client opens the manifest first, with the keys that it trusts, and then
+// the file that the manifest names by its hash. Nothing is parsed before it is
+// verified, no length is believed before it is compared with what is there,
+// and nothing half-opened is ever returned.
+package snapshot
+
+import (
+	"fmt"
+
+	"github.com/bits-and-blooms/bloom/v3"
+)
+
+// A Lane is the entries of one hash algorithm.
+type Lane uint16
+
+// The lanes that have a number in the format. This version of the package
+// builds and opens SHA256 and PHash.
+const (
+	SHA256 Lane = 1 // SHA-256 of the file
+	MD5    Lane = 2 // MD5 of the file
+	PHash  Lane = 3 // goimagehash's pHash of the picture, 8 bytes, big-endian
+	PDQ    Lane = 4 // the lowest frequencies of the picture's PDQ hash
+)
+
+// lanes lists what this package can build and open.
+var lanes = []struct {
+	lane    Lane
+	name    string
+	keySize int
+}{
+	{SHA256, "sha256", 32},
+	{PHash, "phash", 8},
+}
+
+func (l Lane) String() string {
+	for _, known := range lanes {
+		if known.lane == l {
+			return known.name
+		}
+	}
+	switch l {
+	case MD5:
+		return "md5"
+	case PDQ:
+		return "pdq"
+	}
+	return fmt.Sprintf("lane(%d)", uint16(l))
+}
+
+// KeySize returns the length of the lane's keys in bytes, 0 for a lane that
+// this version does not support.
+func (l Lane) KeySize() int {
+	for _, known := range lanes {
+		if known.lane == l {
+			return known.keySize
+		}
+	}
+	return 0
+}
+
+// ParseLane returns the lane of a name. It knows the supported lanes only.
+func ParseLane(name string) (Lane, error) {
+	for _, known := range lanes {
+		if known.name == name {
+			return known.lane, nil
+		}
+	}
+	if name == MD5.String() || name == PDQ.String() {
+		return 0, fmt.Errorf("lane %s is not supported yet", name)
+	}
+	return 0, fmt.Errorf("there is no lane %.20q", name)
+}
+
+// A Snapshot is a verified set of filters. It is safe for concurrent use.
+type Snapshot struct {
+	manifest *Manifest
+	sections []section
+}
+
+// A section is one open filter.
+type section struct {
+	Section
+	seed   [8]byte
+	filter *bloom.BloomFilter
+}
+
+// A Section describes one filter of a snapshot.
+type Section struct {
+	Kind    string // "bloom.zst"
+	Lane    Lane
+	Length  int64   // bytes on the wire
+	Entries uint64  // keys listed
+	Bits    uint64  // m
+	K       int     // hash functions
+	KeyBits int     // bits of a key
+	Fill    float64 // share of the bits that are set
+}
+
+// Contains reports whether the filter of a lane may hold key. A lane that the
+// snapshot does not have holds nothing.
+func (s *Snapshot) Contains(lane Lane, key []byte) bool {
+	for i := range s.sections {
+		if s.sections[i].Lane == lane {
+			return s.sections[i].contains(key)
+		}
+	}
+	return false
+}
+
+// contains asks with the seed before the key. The array keeps the probing loop
+// free of allocations.
+func (s *section) contains(key []byte) bool {
+	var seeded [8 + 32]byte
+	copy(seeded[:], s.seed[:])
+	n := copy(seeded[8:], key)
+	return n == len(key) && s.filter.Test(seeded[:8+n])
+}
+
+// Manifest returns what vouches for the snapshot. It must not be changed.
+func (s *Snapshot) Manifest() *Manifest { return s.manifest }
+
+// Sections describes the filters, in the order of the file.
+func (s *Snapshot) Sections() []Section {
+	out := make([]Section, len(s.sections))
+	for i := range s.sections {
+		out[i] = s.sections[i].Section
+	}
+	return out
+}

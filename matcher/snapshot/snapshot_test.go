@@ -1,0 +1,518 @@
+package snapshot
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bits-and-blooms/bloom/v3"
+	"github.com/klauspost/compress/zstd"
+	"golang.org/x/mod/sumdb/note"
+)
+
+var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// seeded is a reader of fixed bytes, so that keys are the same on every run.
+type seeded struct{ n byte }
+
+func (s *seeded) Read(p []byte) (int, error) {
+	for i := range p {
+		s.n = s.n*37 + 11
+		p[i] = s.n
+	}
+	return len(p), nil
+}
+
+func newKey(t testing.TB, n byte, name string) (note.Signer, string) {
+	t.Helper()
+	skey, vkey, err := note.GenerateKey(&seeded{n}, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := note.NewSigner(skey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, vkey
+}
+
+func keys(lane Lane, n int) [][]byte {
+	out := make([][]byte, n)
+	for i := range out {
+		sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", lane, i))
+		out[i] = sum[:lane.KeySize()]
+	}
+	return out
+}
+
+func spec(entries int) Spec {
+	return Spec{
+		Origin: "example.org/test", Version: 3, Published: now, Expires: now.Add(24 * time.Hour),
+		Lanes: []LaneKeys{{Lane: PHash, Keys: keys(PHash, entries)}, {Lane: SHA256, Keys: keys(SHA256, entries)}},
+	}
+}
+
+// built is a small signed snapshot and the key that signed it.
+func built(t testing.TB, s Spec) (file, manifest []byte, m *Manifest, trust Trust) {
+	t.Helper()
+	file, m, err := Build(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, vkey := newKey(t, 1, "authority")
+	manifest, err = Sign(m, signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file, manifest, m, Trust{Keys: []string{vkey}}
+}
+
+func open(file, manifest []byte, trust Trust) (*Snapshot, error) {
+	m, err := OpenManifest(manifest, trust, now)
+	if err != nil {
+		return nil, err
+	}
+	return Open(file, m)
+}
+
+func code(err error) Code {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return Code(fmt.Sprint("no code: ", err))
+}
+
+func TestRoundTrip(t *testing.T) {
+	file, manifest, want, trust := built(t, spec(5000))
+	s, err := open(file, manifest, trust)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, lane := range []Lane{SHA256, PHash} {
+		for _, k := range keys(lane, 5000) {
+			if !s.Contains(lane, k) {
+				t.Fatalf("%s: a listed key is missing", lane)
+			}
+		}
+		hits, tries := 0, 100_000
+		for i := range tries {
+			k := make([]byte, lane.KeySize())
+			binary.BigEndian.PutUint64(k, uint64(i)*0x9e3779b97f4a7c15)
+			if s.Contains(lane, k) {
+				hits++
+			}
+		}
+		info, _ := s.Manifest().Lane(lane)
+		if expect := info.Error * float64(tries); math.Abs(float64(hits)-expect) > 5*math.Sqrt(expect)+3 {
+			t.Errorf("%s: %d of %d unlisted keys hit, want about %.0f", lane, hits, tries, expect)
+		}
+	}
+	if s.Contains(MD5, make([]byte, 16)) || s.Contains(SHA256, make([]byte, 5000)) || s.Contains(SHA256, nil) {
+		t.Error("a key that cannot be there hits")
+	}
+	got := s.Manifest()
+	if got.Text() != want.Text() || fmt.Sprint(got.Signers) != "[authority]" {
+		t.Errorf("got %s signed by %v, want %s", got.Text(), got.Signers, want.Text())
+	}
+	if n := len(s.Sections()); n != 2 {
+		t.Errorf("got %d sections, want 2", n)
+	}
+}
+
+// A reader that knows only bits-and-blooms and zstd can use a section.
+func TestSectionsAreInteroperable(t *testing.T) {
+	file, _, m, _ := built(t, spec(100))
+	rows, err := decodeContainer(file, m.Version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		d, err := zstd.NewReader(bytes.NewReader(file[r.offset : r.offset+r.length]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var f bloom.BloomFilter
+		if _, err := f.ReadFrom(d); err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range keys(Lane(r.lane), 100) {
+			if !f.Test(append(bytes.Clone(r.seed[:]), k...)) {
+				t.Fatalf("%s: a listed key is missing", Lane(r.lane))
+			}
+		}
+	}
+}
+
+func TestBuildIsDeterministic(t *testing.T) {
+	a, ma, err := Build(spec(300))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := spec(300)
+	again.Lanes[0], again.Lanes[1] = again.Lanes[1], again.Lanes[0]
+	for i, k := range again.Lanes[0].Keys { // another order, and repetitions
+		again.Lanes[0].Keys = append(again.Lanes[0].Keys, k)
+		again.Lanes[0].Keys[0], again.Lanes[0].Keys[i] = again.Lanes[0].Keys[i], again.Lanes[0].Keys[0]
+	}
+	b, mb, err := Build(again)
+	if err != nil || !bytes.Equal(a, b) || ma.Text() != mb.Text() {
+		t.Errorf("the same list builds differently: %v", err)
+	}
+}
+
+func TestBuildRejects(t *testing.T) {
+	for name, change := range map[string]func(*Spec){
+		"no entries":        func(s *Spec) { s.Lanes = nil },
+		"lane twice":        func(s *Spec) { s.Lanes[0].Lane = SHA256; s.Lanes[0].Keys = keys(SHA256, 3) },
+		"key of wrong size": func(s *Spec) { s.Lanes[0].Keys[1] = []byte{1} },
+		"unsupported lane":  func(s *Spec) { s.Lanes[0].Lane = PDQ },
+		"no origin":         func(s *Spec) { s.Origin = "" },
+		"origin with space": func(s *Spec) { s.Origin = "a b" },
+		"origin with line":  func(s *Spec) { s.Origin = "a\nversion" },
+		"version 0":         func(s *Spec) { s.Version = 0 },
+		"huge version":      func(s *Spec) { s.Version = 1 << 53 },
+		"too long a life":   func(s *Spec) { s.Expires = s.Published.Add(MaxLifetime + time.Hour) },
+		"expired at birth":  func(s *Spec) { s.Expires = s.Published },
+		"error rate of 1":   func(s *Spec) { s.Lanes[0].Error = 1 },
+		"negative probes":   func(s *Spec) { s.Lanes[0].Probes = -1 },
+	} {
+		s := spec(3)
+		change(&s)
+		if _, _, err := Build(s); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func TestEveryFlippedByteIsRejected(t *testing.T) {
+	file, manifest, _, trust := built(t, spec(3))
+	for i := range manifest {
+		bad := bytes.Clone(manifest)
+		bad[i] ^= 1
+		if _, err := open(file, bad, trust); code(err) != Untrusted {
+			t.Fatalf("manifest byte %d (%q): %v", i, manifest[i], err)
+		}
+	}
+	for i := range manifest {
+		if _, err := open(file, manifest[:i], trust); code(err) != Untrusted {
+			t.Fatalf("manifest cut at %d: %v", i, err)
+		}
+	}
+	for i := range file {
+		bad := bytes.Clone(file)
+		bad[i] ^= 1
+		if _, err := open(bad, manifest, trust); code(err) != Corrupt {
+			t.Fatalf("file byte %d: %v", i, err)
+		}
+		if _, err := open(file[:i], manifest, trust); code(err) != Corrupt {
+			t.Fatalf("file cut at %d: %v", i, err)
+		}
+	}
+}
+
+// Even a signer cannot make a client swallow a malformed file: the hash is
+// right here, the content is not.
+func TestSignedButMalformed(t *testing.T) {
+	file, _, good, _ := built(t, spec(200))
+	patch := func(at int, b ...byte) func([]byte) []byte {
+		return func(f []byte) []byte { copy(f[at:], b); return f }
+	}
+	row := headerSize // the first row
+	u64 := func(v uint64) []byte { return binary.LittleEndian.AppendUint64(nil, v) }
+	for _, c := range []struct {
+		name   string
+		change func([]byte) []byte
+		want   Code
+	}{
+		{"empty", func([]byte) []byte { return nil }, Corrupt},
+		{"magic", patch(0, 'P'), Corrupt},
+		{"major version", patch(8, 2), UnsupportedVersion},
+		{"no sections", patch(12, 0), Corrupt},
+		{"65 sections", patch(12, 65), Corrupt},
+		{"2^32-1 sections", patch(12, 255, 255, 255, 255), Corrupt},
+		{"file length", patch(16, u64(1<<40)...), Corrupt},
+		{"list version", patch(24, 9), Corrupt},
+		{"reserved header", patch(63, 1), Corrupt},
+		{"unknown critical kind", patch(row, 9), UnsupportedVersion},
+		{"unknown other kind", func(f []byte) []byte { f[row], f[row+4] = 9, 0; return f }, Corrupt}, // a lane is missing
+		{"unknown lane", patch(row+2, 77), UnsupportedVersion},
+		{"another lane", patch(row+2, byte(PHash)), Corrupt},
+		{"unknown flag", patch(row+4, 3), Corrupt},
+		{"offset unaligned", patch(row+8, u64(headerSize+2*rowSize+1)...), Corrupt},
+		{"offset far", patch(row+8, u64(1<<63)...), Corrupt},
+		{"offset into the table", patch(row+8, u64(0)...), Corrupt},
+		{"length long", patch(row+16, u64(math.MaxUint64)...), Corrupt},
+		{"entries", patch(row+24, u64(1<<36)...), Corrupt},
+		{"m = 0", patch(row+32, u64(0)...), Corrupt},
+		{"m = 2^36", patch(row+32, u64(1<<36)...), Corrupt},
+		{"m = 2^64-1", patch(row+32, u64(math.MaxUint64)...), Corrupt},
+		{"m one more", patch(row+32, u64(binary.LittleEndian.Uint64(file[row+32:])+1)...), Corrupt},
+		{"k = 0", patch(row+40, 0), Corrupt},
+		{"k = 65", patch(row+40, 65), Corrupt},
+		{"k one more", patch(row+40, file[row+40]+1), Corrupt},
+		{"key bits", patch(row+44, 1), Corrupt},
+		{"another seed", patch(row+48, file[row+48]+1), Canary},
+		{"reserved in row", patch(row+56, 1), Corrupt},
+		{"reserved at row's end", patch(row+127, 1), Corrupt},
+		{"section hash", patch(row+64, file[row+64]+1), Corrupt},
+		{"bytes behind", func(f []byte) []byte {
+			f = append(f, make([]byte, 64)...)
+			copy(f[16:], u64(uint64(len(f))))
+			return f
+		}, Corrupt},
+		{"padding", func(f []byte) []byte { f[len(f)-1] = 1; return f }, Corrupt},
+	} {
+		bad := c.change(bytes.Clone(file))
+		m := *good
+		m.Hash, m.Size = sha256.Sum256(bad), int64(len(bad))
+		if _, err := Open(bad, &m); code(err) != c.want {
+			t.Errorf("%s: got %v, want %s", c.name, err, c.want)
+		}
+	}
+}
+
+// rebuilt replaces the filter of the first lane and signs the result.
+func rebuilt(t *testing.T, raw []byte, compress func([]byte) []byte) ([]byte, *Manifest) {
+	t.Helper()
+	s := spec(50)
+	s.Lanes = s.Lanes[1:]
+	file, m, err := Build(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := decodeContainer(file, m.Version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if raw == nil {
+		raw, err = unpack(file[rows[0].offset:rows[0].offset+rows[0].length], bloomHeaderSize+int(rows[0].bits+63)/64*8)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	file = encodeContainer(m.Version, rows, [][]byte{compress(raw)})
+	m.Hash, m.Size = sha256.Sum256(file), int64(len(file))
+	return file, m
+}
+
+func TestHostileFilters(t *testing.T) {
+	compress := func(raw []byte) []byte {
+		b, err := pack(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	for _, c := range []struct {
+		name   string
+		raw    []byte
+		change func([]byte) []byte
+		want   Code
+	}{
+		{"unchanged", nil, compress, ""},
+		{"not zstd", nil, func(raw []byte) []byte { return raw }, Corrupt},
+		{"empty", nil, func([]byte) []byte { return nil }, Corrupt},
+		{"everything hits", nil, func(raw []byte) []byte {
+			for i := bloomHeaderSize; i < len(raw)-8; i++ {
+				raw[i] = 0xff
+			}
+			return compress(raw)
+		}, Overfull},
+		{"nothing hits", nil, func(raw []byte) []byte { clear(raw[bloomHeaderSize:]); return compress(raw) }, Canary},
+		{"m differs inside", nil, func(raw []byte) []byte { raw[7]++; return compress(raw) }, Corrupt},
+		{"k differs inside", nil, func(raw []byte) []byte { raw[15]++; return compress(raw) }, Corrupt},
+		{"length differs inside", nil, func(raw []byte) []byte { raw[16] = 255; return compress(raw) }, Corrupt},
+		{"bits beyond the end", nil, func(raw []byte) []byte { raw[len(raw)-8] |= 0x80; return compress(raw) }, Corrupt},
+		{"a byte short", nil, func(raw []byte) []byte { return compress(raw[:len(raw)-1]) }, Corrupt},
+		{"a byte long", nil, func(raw []byte) []byte { return compress(append(raw, 0)) }, Corrupt},
+		{"bomb", make([]byte, 64<<20), compress, Corrupt},
+		{"two bombs", make([]byte, 1<<20), func(raw []byte) []byte { return bytes.Repeat(compress(raw), 50) }, Corrupt},
+	} {
+		file, m := rebuilt(t, c.raw, c.change)
+		_, err := Open(file, m)
+		if c.want == "" && err != nil || c.want != "" && code(err) != c.want {
+			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
+		}
+	}
+}
+
+func TestTrust(t *testing.T) {
+	_, m, err := Build(spec(3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority, authorityKey := newKey(t, 1, "authority")
+	auditor, auditorKey := newKey(t, 2, "auditor")
+	stranger, strangerKey := newKey(t, 3, "authority")
+	both := []string{authorityKey, auditorKey}
+	sign := func(signers ...note.Signer) []byte {
+		b, err := Sign(m, signers...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	for _, c := range []struct {
+		name     string
+		manifest []byte
+		trust    Trust
+		at       time.Time
+		want     Code
+	}{
+		{"one of one", sign(authority), Trust{Keys: both[:1]}, now, ""},
+		{"one of two", sign(auditor), Trust{Keys: both}, now, ""},
+		{"two of two", sign(authority, auditor), Trust{Keys: both, Threshold: 2}, now, ""},
+		{"pinned", sign(authority), Trust{Keys: both, Origin: "example.org/test", Purpose: DefaultPurpose, MinVersion: 3}, now, ""},
+		{"one where two must", sign(authority), Trust{Keys: both, Threshold: 2}, now, Untrusted},
+		{"one key twice", sign(authority, authority), Trust{Keys: both, Threshold: 2}, now, Untrusted},
+		{"unsigned", []byte(m.Text()), Trust{Keys: both}, now, Untrusted},
+		{"no signature", []byte(m.Text() + "\n"), Trust{Keys: both}, now, Untrusted},
+		{"a stranger of the same name", sign(stranger), Trust{Keys: both}, now, Untrusted},
+		{"a stranger's key trusted", sign(authority), Trust{Keys: []string{strangerKey}}, now, Untrusted},
+		{"empty", nil, Trust{Keys: both}, now, Untrusted},
+		{"too large", bytes.Repeat([]byte("x"), MaxManifest+1), Trust{Keys: both}, now, TooLarge},
+		{"another origin", sign(authority), Trust{Keys: both, Origin: "example.org/other"}, now, WrongOrigin},
+		{"another purpose", sign(authority), Trust{Keys: both, Purpose: "copyright"}, now, WrongPurpose},
+		{"rolled back", sign(authority), Trust{Keys: both, MinVersion: 4}, now, RolledBack},
+		{"a little early", sign(authority), Trust{Keys: both}, now.Add(-9 * time.Minute), ""},
+		{"not yet valid", sign(authority), Trust{Keys: both}, now.Add(-11 * time.Minute), NotYetValid},
+		{"last moment", sign(authority), Trust{Keys: both}, now.Add(24 * time.Hour), ""},
+		{"expired", sign(authority), Trust{Keys: both}, now.Add(24*time.Hour + time.Second), Expired},
+		{"clock at zero", sign(authority), Trust{Keys: both}, time.Unix(0, 0), NotYetValid},
+	} {
+		got, err := OpenManifest(c.manifest, c.trust, c.at)
+		if c.want == "" && err != nil || c.want != "" && code(err) != c.want {
+			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
+		}
+		_ = got
+	}
+	for name, trust := range map[string]Trust{
+		"no keys": {}, "malformed key": {Keys: []string{"authority+12345678+x"}}, "key twice": {Keys: []string{authorityKey, authorityKey}},
+		"threshold over keys": {Keys: both, Threshold: 3}, "negative threshold": {Keys: both, Threshold: -1},
+	} {
+		if _, err := OpenManifest(sign(authority), trust, now); err == nil || strings.HasPrefix(string(code(err)), "untrusted") {
+			t.Errorf("%s: got %v, want an error without a code", name, err)
+		}
+	}
+}
+
+func TestMalformedManifests(t *testing.T) {
+	_, m, err := Build(spec(3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := m.Text()
+	if _, err := parseManifest(good + "x-witness abc\n"); err != nil {
+		t.Errorf("an extension is rejected: %v", err)
+	}
+	lines := strings.SplitAfter(good, "\n")
+	for i := range lines[:len(lines)-1] {
+		without := strings.Join(append(append([]string{}, lines[:i]...), lines[i+1:]...), "")
+		if i < 8 { // a lane may be missing as far as the manifest alone can tell
+			if _, err := parseManifest(without); code(err) != Corrupt {
+				t.Errorf("without line %d: %v", i, err)
+			}
+		}
+		twice := strings.Join(append(append(append([]string{}, lines[:i+1]...), lines[i]), lines[i+1:]...), "")
+		if _, err := parseManifest(twice); code(err) != Corrupt {
+			t.Errorf("with line %d twice: %v", i, err)
+		}
+	}
+	for _, c := range [][3]string{
+		{"preseal-manifest/1", "preseal-manifest/2", string(UnsupportedVersion)},
+		{"preseal-manifest/1", "go.sum database tree", string(Corrupt)},
+		{"version 3", "version 03", string(Corrupt)},
+		{"version 3", "version -3", string(Corrupt)},
+		{"version 3", "version 0", string(Corrupt)},
+		{"version 3", "version 99999999999999999999", string(Corrupt)},
+		{"published 2026", "published 26", string(Corrupt)},
+		{"expires 2026-11-23", "expires 2027-11-23", string(Corrupt)},
+		{"expires 2026-11-23", "expires 2026-11-21", string(Corrupt)},
+		{"previous 00", "previous ZZ", string(Corrupt)},
+		{"lane sha256", "lane sha257", string(UnsupportedVersion)},
+		{"lane sha256", "lane pdq", string(UnsupportedVersion)},
+		{"lane phash", "lane sha256", string(Corrupt)},
+		{"lane sha256 3 ", "lane sha256 0 ", string(Corrupt)},
+		{"lane sha256 3 0.00390625", "lane sha256 3 NaN", string(Corrupt)},
+		{"lane sha256 3 0.00390625", "lane sha256 3 1.5", string(Corrupt)},
+		{"lane sha256 3 0.00390625", "lane sha256 3 0.003906250", string(Corrupt)},
+		{"0.00390625 1 ", "0.00390625 1048577 ", string(Corrupt)},
+		{"origin example.org/test", "origin example.org/test x", string(Corrupt)},
+		{"x", "X", ""},
+	} {
+		if bad := strings.Replace(good, c[0], c[1], 1); bad == good {
+			t.Fatalf("%q is not in %s", c[0], good)
+		} else if _, err := parseManifest(bad); c[2] != "" && string(code(err)) != c[2] {
+			t.Errorf("%q for %q: got %v, want %s", c[1], c[0], err, c[2])
+		}
+	}
+	for _, bad := range []string{"", "\n", strings.TrimSuffix(good, "\n"), good + "y 1\n", good + "x-\n", good + "\n"} {
+		if _, err := parseManifest(bad); code(err) != Corrupt {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+func TestReadManifest(t *testing.T) {
+	_, manifest, want, _ := built(t, spec(3))
+	m, err := ReadManifest(manifest)
+	if err != nil || m.Text() != want.Text() || fmt.Sprint(m.Signers) != "[authority]" {
+		t.Errorf("got %+v, %v", m, err)
+	}
+	for _, bad := range [][]byte{nil, []byte("\n\n"), []byte(want.Text()), make([]byte, MaxManifest+1)} {
+		if _, err := ReadManifest(bad); err == nil {
+			t.Errorf("%.20q: no error", bad)
+		}
+	}
+}
+
+func FuzzManifest(f *testing.F) {
+	_, manifest, m, trust := built(f, spec(3))
+	f.Add(manifest)
+	f.Add([]byte(m.Text()))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		OpenManifest(b, trust, now)
+		ReadManifest(b)
+		if m, err := parseManifest(string(b)); err == nil && !strings.HasPrefix(string(b), m.Text()) {
+			t.Errorf("%q is read as %q", b, m.Text())
+		}
+	})
+}
+
+// The hash is made to fit, as if a signer had vouched for the bytes.
+func FuzzOpen(f *testing.F) {
+	file, _, m, _ := built(f, spec(3))
+	f.Add(file)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m := *m
+		m.Hash, m.Size = sha256.Sum256(b), int64(len(b))
+		if s, err := Open(b, &m); err == nil {
+			s.Contains(PHash, make([]byte, 8))
+		} else if strings.HasPrefix(string(code(err)), "no code") {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+func FuzzFilter(f *testing.F) {
+	raw, err := pack(make([]byte, bloomHeaderSize+8))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(raw, uint64(64), uint64(1))
+	f.Fuzz(func(t *testing.T, data []byte, m, k uint64) {
+		if m < 64 || m > 1<<16 {
+			return
+		}
+		if words, err := readBloom(data, m, k); err == nil && uint64(len(words)) != (m+63)/64 {
+			t.Errorf("%d words for %d bits", len(words), m)
+		}
+	})
+}
