@@ -1,0 +1,62 @@
+// Package confirm asks a server whether candidates are really listed. It turns
+// keys into a request and a response into answers; carrying the bytes is the
+// caller's. PROTOCOL.md beside this file specifies the messages.
+//
+// There is one protocol for now, the plain one: the server sees the keys. It
+// is for development and for lists that are public, and a private one with the
+// same interfaces will replace it.
+package confirm
+
+import (
+	"errors"
+
+	"github.com/preseal/preseal/matcher/snapshot"
+)
+
+const (
+	// MaxKeys is the most candidates that one question holds.
+	MaxKeys = 16
+	// MaxRequest and MaxResponse bound the messages, in bytes.
+	MaxRequest  = headerSize + MaxKeys*(2+maxKey)
+	MaxResponse = headerSize + MaxKeys
+	// ContentType is the media type of requests and responses.
+	ContentType = "application/vnd.preseal.confirm"
+
+	maxKey = 32
+)
+
+// A Key is a candidate: a key that hit the filter of a lane.
+type Key struct {
+	Lane  snapshot.Lane
+	Bytes []byte
+}
+
+// An Answer is what the server says of one key.
+type Answer struct {
+	Listed bool
+}
+
+// A Client makes questions out of candidates.
+type Client interface {
+	// Ask prepares a question about 1 to MaxKeys keys.
+	Ask(keys []Key) (Question, error)
+}
+
+// A Question is one round trip.
+type Question interface {
+	// Request returns the bytes to send.
+	Request() []byte
+	// Answers reads the server's response: one answer per key, in order. A
+	// response that is not exactly what the protocol asks for is an error.
+	Answers(response []byte) ([]Answer, error)
+}
+
+// A Server answers questions. It is safe for concurrent use.
+type Server interface {
+	// Answer returns the response to a request, or an error wrapping
+	// ErrMalformed that says what is wrong with the request.
+	Answer(request []byte) (response []byte, err error)
+}
+
+// ErrMalformed is wrapped by all errors that are the other side's fault.
+var ErrMalformed = errors.New("malformed message")

@@ -1,0 +1,89 @@
+package confirm
+
+import (
+	"fmt"
+
+	"github.com/preseal/preseal/matcher/snapshot"
+)
+
+// The plain messages:
+//
+//	request   1 | version 0 | n | n × ( lane | length | key )
+//	response  2 | version 0 | n | n × ( 0 not listed, 1 listed )
+const (
+	typeRequest  = 1
+	typeResponse = 2
+	plain        = 0
+	headerSize   = 3
+)
+
+// PlainClient is the Client of the plain protocol.
+type PlainClient struct{}
+
+// Ask implements Client.
+func (PlainClient) Ask(keys []Key) (Question, error) {
+	if len(keys) < 1 || len(keys) > MaxKeys {
+		return nil, fmt.Errorf("a question holds 1 to %d keys, not %d", MaxKeys, len(keys))
+	}
+	q := plainQuestion{typeRequest, plain, byte(len(keys))}
+	for _, k := range keys {
+		if k.Lane > 255 || len(k.Bytes) < 1 || len(k.Bytes) > maxKey {
+			return nil, fmt.Errorf("a key of %d bytes in lane %s cannot be asked for", len(k.Bytes), k.Lane)
+		}
+		q = append(q, byte(k.Lane), byte(len(k.Bytes)))
+		q = append(q, k.Bytes...)
+	}
+	return q, nil
+}
+
+// A plainQuestion is its own request.
+type plainQuestion []byte
+
+func (q plainQuestion) Request() []byte { return q }
+
+func (q plainQuestion) Answers(response []byte) ([]Answer, error) {
+	n := int(q[2])
+	if len(response) != headerSize+n || response[0] != typeResponse || response[1] != plain || int(response[2]) != n {
+		return nil, fmt.Errorf("%w: the response does not fit the request", ErrMalformed)
+	}
+	answers := make([]Answer, n)
+	for i, b := range response[headerSize:] {
+		if b > 1 {
+			return nil, fmt.Errorf("%w: answer %d is %d", ErrMalformed, i, b)
+		}
+		answers[i].Listed = b == 1
+	}
+	return answers, nil
+}
+
+// NewPlainServer returns the Server of the plain protocol. listed must be safe
+// for concurrent use and must not keep the key's bytes.
+func NewPlainServer(listed func(Key) bool) Server { return plainServer(listed) }
+
+type plainServer func(Key) bool
+
+func (listed plainServer) Answer(request []byte) ([]byte, error) {
+	if len(request) < headerSize || request[0] != typeRequest || request[1] != plain {
+		return nil, fmt.Errorf("%w: not a plain request", ErrMalformed)
+	}
+	n, rest := int(request[2]), request[headerSize:]
+	if n < 1 || n > MaxKeys {
+		return nil, fmt.Errorf("%w: %d keys, not 1 to %d", ErrMalformed, n, MaxKeys)
+	}
+	response := []byte{typeResponse, plain, byte(n)}
+	for i := range n {
+		if len(rest) < 2 || rest[1] < 1 || rest[1] > maxKey || len(rest)-2 < int(rest[1]) {
+			return nil, fmt.Errorf("%w: key %d does not fit", ErrMalformed, i)
+		}
+		end := 2 + int(rest[1])
+		answer := byte(0)
+		if listed(Key{snapshot.Lane(rest[0]), rest[2:end]}) {
+			answer = 1
+		}
+		response, rest = append(response, answer), rest[end:]
+	}
+	if len(rest) > 0 {
+		return nil, fmt.Errorf("%w: %d bytes follow the last key", ErrMalformed, len(rest))
+	}
+	return response, nil
+}
