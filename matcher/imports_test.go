@@ -1,0 +1,97 @@
+package matcher_test
+
+import (
+	"encoding/json"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/preseal/preseal"
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+}
+
+func goList(t *testing.T, args ...string) []pkg {
+	t.Helper()
+	if runtime.GOOS == "js" {
+		t.Skip("needs the go command")
+	}
+	out, err := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports,Deps"}, args...)...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []pkg
+	for d := json.NewDecoder(strings.NewReader(string(out))); d.More(); {
+		var p pkg
+		if err := d.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// The library has no transport, no clock, no files and no chance of its own.
+func TestLibraryIsPure(t *testing.T) {
+	own := 0
+	for _, p := range goList(t, "-deps", ".", "./media") {
+		if slices.Contains([]string{"net", "net/http", "os/exec", "syscall/js", module + "/wasm"}, p.ImportPath) || strings.HasPrefix(p.ImportPath, module+"/tools") {
+			t.Errorf("the library depends on %s", p.ImportPath)
+		}
+		if !strings.HasPrefix(p.ImportPath, module) {
+			continue
+		}
+		own++
+		for _, banned := range []string{"os", "log", "log/slog", "math/rand", "math/rand/v2", "crypto/rand", "io/ioutil"} {
+			if slices.Contains(p.Imports, banned) {
+				t.Errorf("%s imports %s", p.ImportPath, banned)
+			}
+		}
+	}
+	if own != 6 {
+		t.Errorf("looked at %d packages of the library, want 6", own)
+	}
+	if out, err := exec.Command("grep", "-rnE", `time\.(Now|Since|Until|After|Sleep|NewTimer)\(`, "--include=*.go", "--exclude=*_test.go", ".").Output(); err == nil {
+		t.Errorf("the library has a clock:\n%s", out)
+	}
+}
+
+// The engine must not carry goimagehash's root package, which pulls in
+// encoding/gob, nor any picture decoder.
+func TestEngineIsSmall(t *testing.T) {
+	t.Setenv("GOOS", "js")
+	t.Setenv("GOARCH", "wasm")
+	for _, p := range goList(t, "../wasm") {
+		for _, banned := range []string{"github.com/corona10/goimagehash", "encoding/gob", "net/http", "image/jpeg", "image/png", "image/gif"} {
+			if slices.Contains(p.Deps, banned) {
+				t.Errorf("the engine depends on %s", banned)
+			}
+		}
+	}
+}
+
+// Imports run one way: packages of one layer know those below it only.
+func TestImportsRunOneWay(t *testing.T) {
+	below := map[string][]string{
+		"phash":    {},
+		"probe":    {},
+		"snapshot": {},
+		"media":    {"phash"},
+		"confirm":  {"snapshot"},
+	}
+	for name, allowed := range below {
+		for _, p := range goList(t, "./"+name) {
+			for _, i := range p.Imports {
+				if rest, own := strings.CutPrefix(i, module+"/matcher/"); own && !slices.Contains(allowed, rest) {
+					t.Errorf("%s imports %s", name, rest)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,248 @@
+package matcher_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"image"
+	"image/jpeg"
+	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/preseal/preseal/matcher"
+	"github.com/preseal/preseal/matcher/confirm"
+	"github.com/preseal/preseal/matcher/media"
+	"github.com/preseal/preseal/matcher/phash"
+	"github.com/preseal/preseal/matcher/snapshot"
+	"github.com/preseal/preseal/testdata/pictures"
+)
+
+var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// query is what a client knows of a picture in a file.
+func query(t testing.TB, img image.Image, file []byte) matcher.Query {
+	t.Helper()
+	white, black, err := media.FromImage(img, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := matcher.Query{SHA256: sha256.Sum256(file), Pictures: []phash.Luma{white}}
+	if black != nil {
+		q.Pictures = append(q.Pictures, *black)
+	}
+	return q
+}
+
+func decode(t testing.TB, file []byte) image.Image {
+	t.Helper()
+	img, err := jpeg.Decode(bytes.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
+// lists opens a snapshot of these pictures and of many random keys.
+func lists(t testing.TB, imgs ...image.Image) *matcher.Matcher {
+	t.Helper()
+	digests, hashes := snapshot.LaneKeys{Lane: snapshot.SHA256}, snapshot.LaneKeys{Lane: snapshot.PHash}
+	for _, img := range imgs {
+		file := pictures.PNG(img)
+		q := query(t, img, file)
+		im, err := phash.Of(q.Pictures[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		digests.Keys = append(digests.Keys, q.SHA256[:])
+		hashes.Keys = append(hashes.Keys, binary.BigEndian.AppendUint64(nil, uint64(im.PHash)))
+	}
+	for i := range uint64(2000) {
+		sum := sha256.Sum256(binary.BigEndian.AppendUint64(nil, i))
+		digests.Keys, hashes.Keys = append(digests.Keys, sum[:]), append(hashes.Keys, sum[:8])
+	}
+	return opens(t, snapshot.Spec{
+		Origin: "example.org/test", Version: 1, Published: now, Expires: now.Add(time.Hour),
+		Lanes: []snapshot.LaneKeys{digests, hashes},
+	})
+}
+
+func opens(t testing.TB, spec snapshot.Spec) *matcher.Matcher {
+	t.Helper()
+	file, m, err := snapshot.Build(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	skey, vkey, err := note.GenerateKey(nil, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := note.NewSigner(skey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := snapshot.Sign(m, signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err = snapshot.OpenManifest(signed, snapshot.Trust{Keys: []string{vkey}}, now); err != nil {
+		t.Fatal(err)
+	}
+	s, err := snapshot.Open(file, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return matcher.New(s)
+}
+
+func check(t testing.TB, m *matcher.Matcher, q matcher.Query) matcher.Finding {
+	t.Helper()
+	f, err := m.Check(q, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestListedAndReencodedPicturesAreCandidates(t *testing.T) {
+	listed := pictures.Photo(1, 640, 480)
+	m := lists(t, listed)
+
+	f := check(t, m, query(t, listed, pictures.PNG(listed)))
+	if len(f.Candidates) != 2 || f.Candidates[0].Lane != snapshot.SHA256 || f.Candidates[1].Lane != snapshot.PHash ||
+		f.Candidates[1].Probe != 1 || f.Candidates[1].Distance != 0 || f.Probes != 1+snapshot.DefaultProbes {
+		t.Errorf("the listed file: %+v", f)
+	}
+
+	small := pictures.JPEG(pictures.Scale(listed, 320, 240), 50)
+	f = check(t, m, query(t, decode(t, small), small))
+	if len(f.Candidates) != 1 || f.Candidates[0].Lane != snapshot.PHash || f.Clear() {
+		t.Errorf("its copy at half size, quality 50: %+v", f)
+	}
+
+	for seed := range uint64(8) {
+		other := pictures.Photo(100+seed, 640, 480)
+		f = check(t, m, query(t, other, pictures.PNG(other)))
+		if !f.Clear() || f.Image == nil || f.Featureless {
+			t.Errorf("unlisted photo %d: %+v", seed, f)
+		}
+	}
+}
+
+func TestQuestionAboutAFinding(t *testing.T) {
+	listed := pictures.Photo(1, 300, 200)
+	f := check(t, lists(t, listed), query(t, listed, pictures.PNG(listed)))
+	q, err := f.Question(confirm.PlainClient{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := confirm.NewPlainServer(func(k confirm.Key) bool {
+		return k.Lane == snapshot.PHash && bytes.Equal(k.Bytes, f.Candidates[1].Key)
+	})
+	response, err := server.Answer(q.Request())
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers, err := q.Answers(response)
+	if err != nil || len(answers) != 2 || answers[0].Listed || !answers[1].Listed {
+		t.Errorf("got %+v, %v", answers, err)
+	}
+}
+
+func TestDigestOnly(t *testing.T) {
+	listed := pictures.Photo(1, 300, 200)
+	m := lists(t, listed)
+	f := check(t, m, matcher.Query{SHA256: sha256.Sum256(pictures.PNG(listed))})
+	if len(f.Candidates) != 1 || f.Image != nil || f.Featureless || f.Probes != 1 {
+		t.Errorf("a file that is not decoded: %+v", f)
+	}
+}
+
+func TestFeaturelessPicturesAreNotProbed(t *testing.T) {
+	flat := image.NewGray(image.Rect(0, 0, 200, 200))
+	m := lists(t, pictures.Photo(1, 300, 200), flat)
+	f := check(t, m, query(t, flat, []byte("another file")))
+	if !f.Clear() || !f.Featureless || f.Image == nil || f.Probes != 1 {
+		t.Errorf("a flat picture: %+v", f)
+	}
+}
+
+// What a sender's software flattens a picture on is not known.
+func TestTransparentPicturesAreProbedOverWhiteAndBlack(t *testing.T) {
+	glass := pictures.Photo(2, 400, 300)
+	for y := range 300 {
+		for x := range 400 {
+			if x+y < 250 {
+				glass.Pix[glass.PixOffset(x, y)+3] = 0
+			}
+		}
+	}
+	onBlack := image.NewNRGBA(glass.Rect)
+	for i := 0; i < len(glass.Pix); i += 4 {
+		a := int(glass.Pix[i+3])
+		for c := range 3 {
+			onBlack.Pix[i+c] = uint8(int(glass.Pix[i+c]) * a / 255)
+		}
+		onBlack.Pix[i+3] = 255
+	}
+	f := check(t, lists(t, onBlack), query(t, glass, []byte("another file")))
+	if len(f.Candidates) != 1 || f.Probes != 1+2*snapshot.DefaultProbes {
+		t.Errorf("a transparent picture listed over black: %+v", f)
+	}
+}
+
+func TestOverflow(t *testing.T) {
+	listed := pictures.Photo(1, 300, 200)
+	q := query(t, listed, nil)
+	im, err := phash.Of(q.Pictures[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Half a percent of all keys near the picture's are listed.
+	keys := snapshot.LaneKeys{Lane: snapshot.PHash, Probes: 4096, Error: 1e-9}
+	for a := range 64 {
+		for b := range a {
+			keys.Keys = append(keys.Keys, binary.BigEndian.AppendUint64(nil, uint64(im.PHash)^1<<a^1<<b))
+		}
+	}
+	f := check(t, opens(t, snapshot.Spec{
+		Origin: "example.org/test", Version: 1, Published: now, Expires: now.Add(time.Hour), Lanes: []snapshot.LaneKeys{keys},
+	}), q)
+	if len(f.Candidates) != confirm.MaxKeys || !f.Overflow || f.Probes != 4096 {
+		t.Errorf("%d candidates, overflow %v, %d probes", len(f.Candidates), f.Overflow, f.Probes)
+	}
+	for i, c := range f.Candidates[1:] {
+		if c.Probe <= f.Candidates[i].Probe || c.Distance != 2 {
+			t.Errorf("candidate %d is %+v", i+1, c)
+		}
+	}
+}
+
+func TestExpiredAndMalformed(t *testing.T) {
+	m := lists(t, pictures.Photo(1, 300, 200))
+	var e *snapshot.Error
+	if _, err := m.Check(matcher.Query{}, now.Add(2*time.Hour)); !errors.As(err, &e) || e.Code != snapshot.Expired {
+		t.Errorf("an expired snapshot: %v", err)
+	}
+	if _, err := m.Check(matcher.Query{Pictures: []phash.Luma{{W: 3, H: 3}}}, now); err == nil {
+		t.Error("a malformed picture has a finding")
+	}
+}
+
+// 65,536 probes of a snapshot of 100,000 entries.
+func BenchmarkCheck(b *testing.B) {
+	keys := snapshot.LaneKeys{Lane: snapshot.PHash}
+	for i := range uint64(100_000) {
+		sum := sha256.Sum256(binary.BigEndian.AppendUint64(nil, i))
+		keys.Keys = append(keys.Keys, sum[:8])
+	}
+	m := opens(b, snapshot.Spec{
+		Origin: "example.org/test", Version: 1, Published: now, Expires: now.Add(time.Hour), Lanes: []snapshot.LaneKeys{keys},
+	})
+	q := query(b, pictures.Photo(1, 640, 480), nil)
+	for b.Loop() {
+		check(b, m, q)
+	}
+}
