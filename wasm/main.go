@@ -1,0 +1,219 @@
+//go:build js && wasm
+
+// Command wasm is preseal's engine for JavaScript. It converts arguments,
+// calls the matcher packages and converts results; js/src/engine.ts is the
+// other side.
+//
+// At start it hands an object of functions to globalThis.presealReady. Each
+// returns {ok: …} or {error: {code, message, fatal}}. After a fatal error (a
+// panic) the instance is in an unknown state: throw it away.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"syscall/js"
+	"time"
+
+	"github.com/preseal/preseal/matcher"
+	"github.com/preseal/preseal/matcher/media"
+	"github.com/preseal/preseal/matcher/phash"
+	"github.com/preseal/preseal/matcher/snapshot"
+)
+
+// version is the npm package's, set by the linker.
+var version = "devel"
+
+func main() {
+	e := &engine{}
+	js.Global().Call("presealReady", map[string]any{
+		"version":      version,
+		"openManifest": function(e.openManifest),
+		"openSnapshot": function(e.openSnapshot),
+		"sniff":        function(sniff),
+		"check":        function(e.check),
+	})
+	select {}
+}
+
+// An engine has at most one snapshot open. JavaScript calls it from one thread.
+type engine struct {
+	manifest *snapshot.Manifest // opened last
+	matcher  *matcher.Matcher   // of the snapshot opened last
+	pixels   []byte             // reused: linear memory never shrinks
+}
+
+// openManifest(note: Uint8Array, trust, now: ms)
+func (e *engine) openManifest(args []js.Value) (any, error) {
+	note, err := copyBytes(args[0], snapshot.MaxManifest+1, nil)
+	if err != nil {
+		return nil, err
+	}
+	t := args[1]
+	trust := snapshot.Trust{
+		Threshold: t.Get("threshold").Int(), Origin: t.Get("origin").String(), Purpose: t.Get("purpose").String(),
+		MinVersion: uint64(t.Get("minVersion").Float()),
+	}
+	for i := range t.Get("keys").Length() {
+		trust.Keys = append(trust.Keys, t.Get("keys").Index(i).String())
+	}
+	m, err := snapshot.OpenManifest(note, trust, moment(args[2]))
+	if err != nil {
+		return nil, err
+	}
+	e.manifest = m
+	signers, lanes := []any{}, []any{}
+	for _, s := range m.Signers {
+		signers = append(signers, s)
+	}
+	for _, l := range m.Lanes {
+		lanes = append(lanes, map[string]any{
+			"lane": l.Lane.String(), "entries": float64(l.Entries), "error": l.Error, "probes": l.Probes,
+		})
+	}
+	return map[string]any{
+		"origin": m.Origin, "purpose": m.Purpose, "version": float64(m.Version),
+		"published": float64(m.Published.UnixMilli()), "expires": float64(m.Expires.UnixMilli()),
+		"signers": signers, "file": m.FileName(), "size": float64(m.Size), "lanes": lanes,
+	}, nil
+}
+
+// openSnapshot(file: Uint8Array)
+func (e *engine) openSnapshot(args []js.Value) (any, error) {
+	if e.manifest == nil {
+		return nil, errors.New("no manifest is open")
+	}
+	file, err := copyBytes(args[0], snapshot.MaxSnapshot, nil)
+	if err != nil {
+		return nil, err
+	}
+	s, err := snapshot.Open(file, e.manifest)
+	if err != nil {
+		return nil, err
+	}
+	e.matcher = matcher.New(s)
+	sections := []any{}
+	for _, sec := range s.Sections() {
+		sections = append(sections, map[string]any{
+			"kind": sec.Kind, "lane": sec.Lane.String(), "length": float64(sec.Length),
+			"entries": float64(sec.Entries), "bits": float64(sec.Bits), "k": sec.K, "fill": sec.Fill,
+		})
+	}
+	return map[string]any{"sections": sections}, nil
+}
+
+// sniff(file: Uint8Array)
+func sniff(args []js.Value) (any, error) {
+	info, err := media.Sniff(readerAt{args[0]}, int64(args[0].Length()))
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{
+		"format": info.Format, "width": info.Width, "height": info.Height, "orientation": info.Orientation,
+	}, nil
+}
+
+// check({sha256: Uint8Array, now: ms, rgba?: Uint8Array, width, height})
+func (e *engine) check(args []js.Value) (any, error) {
+	if e.matcher == nil {
+		return nil, errors.New("no snapshot is open")
+	}
+	q := matcher.Query{}
+	digest, err := copyBytes(args[0].Get("sha256"), len(q.SHA256), nil)
+	if err != nil || copy(q.SHA256[:], digest) != len(q.SHA256) {
+		return nil, errors.New("sha256 is not 32 bytes")
+	}
+	if rgba := args[0].Get("rgba"); !rgba.IsUndefined() {
+		if e.pixels, err = copyBytes(rgba, 4*media.MaxPixels, e.pixels); err != nil {
+			return nil, err
+		}
+		white, black, err := media.FromRGBA(e.pixels, args[0].Get("width").Int(), args[0].Get("height").Int())
+		if err != nil {
+			return nil, err
+		}
+		if q.Pictures = []phash.Luma{white}; black != nil {
+			q.Pictures = append(q.Pictures, *black)
+		}
+	}
+	f, err := e.matcher.Check(q, moment(args[0].Get("now")))
+	if err != nil {
+		return nil, err
+	}
+	candidates := []any{}
+	for _, c := range f.Candidates {
+		key := js.Global().Get("Uint8Array").New(len(c.Key))
+		js.CopyBytesToJS(key, c.Key)
+		candidates = append(candidates, map[string]any{
+			"lane": c.Lane.String(), "key": key, "probe": c.Probe, "distance": c.Distance,
+		})
+	}
+	finding := map[string]any{
+		"candidates": candidates, "overflow": f.Overflow, "probes": f.Probes, "featureless": f.Featureless,
+	}
+	if f.Image != nil {
+		margins := js.Global().Get("Float32Array").New(len(f.Image.Margins))
+		for i, m := range f.Image.Margins {
+			margins.SetIndex(i, m)
+		}
+		finding["picture"] = map[string]any{
+			"phash": f.Image.PHash.String(), "margins": margins, "quality": f.Image.Quality,
+		}
+	}
+	return finding, nil
+}
+
+// function makes a JavaScript function out of a Go one. Its panics, most of
+// which come from arguments of the wrong type, end as fatal errors.
+func function(f func(args []js.Value) (any, error)) js.Func {
+	return js.FuncOf(func(_ js.Value, args []js.Value) (result any) {
+		defer func() {
+			if p := recover(); p != nil {
+				result = failure("engine-failed", fmt.Sprint("panic: ", p), true)
+			}
+		}()
+		ok, err := f(args)
+		var failed *snapshot.Error
+		var unfit *media.Error
+		switch {
+		case errors.As(err, &failed):
+			return failure(string(failed.Code), err.Error(), false)
+		case errors.As(err, &unfit):
+			return failure(unfit.Reason, err.Error(), false)
+		case err != nil:
+			return failure("invalid", err.Error(), false)
+		}
+		return map[string]any{"ok": ok}
+	})
+}
+
+func failure(code, message string, fatal bool) any {
+	return map[string]any{"error": map[string]any{"code": code, "message": message, "fatal": fatal}}
+}
+
+// copyBytes copies a Uint8Array of most bytes at most, into buf if it is large
+// enough.
+func copyBytes(v js.Value, most int, buf []byte) ([]byte, error) {
+	n := v.Get("length").Int()
+	if n > most {
+		return nil, fmt.Errorf("%d bytes are more than %d", n, most)
+	}
+	if cap(buf) < n {
+		buf = make([]byte, n)
+	}
+	js.CopyBytesToGo(buf[:n], v)
+	return buf[:n], nil
+}
+
+func moment(ms js.Value) time.Time { return time.UnixMilli(int64(ms.Float())) }
+
+// A readerAt reads pieces of a Uint8Array without copying the rest.
+type readerAt struct{ array js.Value }
+
+func (r readerAt) ReadAt(p []byte, at int64) (int, error) {
+	n := js.CopyBytesToGo(p, r.array.Call("subarray", int(at), int(at)+len(p)))
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
