@@ -152,11 +152,16 @@ func (l *LaneKeys) setDefaults() {
 	}
 }
 
+// minBits is the size of the smallest filter that is built. In much smaller
+// ones the k positions of a key repeat themselves, and their errors come in
+// clusters. Empty space costs nothing on the wire.
+const minBits = 1 << 16
+
 // filterBits solves error = (1 - e^(-k·n/m))^k for m (Bloom 1970): how large a
 // filter with k hash functions must be.
 func filterBits(n uint64, k int, errorRate float64) uint64 {
 	perHash := math.Pow(errorRate, 1/float64(k))
-	return max(64, uint64(math.Ceil(-float64(k)*float64(n)/math.Log1p(-perHash))))
+	return max(minBits, uint64(math.Ceil(-float64(k)*float64(n)/math.Log1p(-perHash))))
 }
 
 // seed is fixed by the list's name: snapshots of one list stay comparable from

@@ -90,13 +90,13 @@ func code(err error) Code {
 }
 
 func TestRoundTrip(t *testing.T) {
-	file, manifest, want, trust := built(t, spec(5000))
+	file, manifest, want, trust := built(t, spec(8000))
 	s, err := open(file, manifest, trust)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, lane := range []Lane{SHA256, PHash} {
-		for _, k := range keys(lane, 5000) {
+		for _, k := range keys(lane, 8000) {
 			if !s.Contains(lane, k) {
 				t.Fatalf("%s: a listed key is missing", lane)
 			}
@@ -123,6 +123,30 @@ func TestRoundTrip(t *testing.T) {
 	}
 	if n := len(s.Sections()); n != 2 {
 		t.Errorf("got %d sections, want 2", n)
+	}
+}
+
+// A filter of few bits repeats itself: its errors come in clusters, far more
+// often than its fill suggests.
+func TestTinyListsKeepTheirErrorRate(t *testing.T) {
+	for entries := 1; entries <= 40; entries += 13 {
+		file, manifest, _, trust := built(t, spec(entries))
+		s, err := open(file, manifest, trust)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hits := 0
+		for i := range uint64(500_000) {
+			if s.Contains(PHash, binary.BigEndian.AppendUint64(nil, i*0x9e3779b97f4a7c15)) {
+				hits++
+			}
+		}
+		if hits > 3 { // 0.02 are expected
+			t.Errorf("%d entries: %d of 500,000 unlisted keys hit", entries, hits)
+		}
+		if len(file) > 4096 {
+			t.Errorf("%d entries make a file of %d bytes", entries, len(file))
+		}
 	}
 }
 
@@ -281,7 +305,7 @@ func TestSignedButMalformed(t *testing.T) {
 // rebuilt replaces the filter of the first lane and signs the result.
 func rebuilt(t *testing.T, raw []byte, compress func([]byte) []byte) ([]byte, *Manifest) {
 	t.Helper()
-	s := spec(50)
+	s := spec(6001)
 	s.Lanes = s.Lanes[1:]
 	file, m, err := Build(s)
 	if err != nil {
