@@ -1,0 +1,90 @@
+import { PresealError } from "./errors.js";
+import { within } from "./wait.js";
+
+/** How a body is fetched and what is read of it. */
+export interface Download {
+  /** What it is, for error messages. */
+  what: string;
+  /** The most bytes that are read; a longer body is `too-large`. */
+  limit: number;
+  /** Milliseconds without a new byte after which the download is given up. */
+  timeout: number;
+  signal: AbortSignal;
+  init?: RequestInit;
+  onProgress?: (loaded: number) => void;
+}
+
+/** No cookies, no referrer: a request says nothing of the page it comes from but its origin. */
+const PRIVATE: RequestInit = { credentials: "omit", referrerPolicy: "no-referrer" };
+
+/**
+ * Fetches with a deadline on the response's head.
+ *
+ * @throws PresealError `network`, `timeout` or `server`; the signal's reason.
+ */
+export async function request(url: string, d: Omit<Download, "limit" | "onProgress">): Promise<Response> {
+  // The body outlives this deadline, so its signal is one that only the caller aborts.
+  const response = await within(d.timeout, d.what, d.signal, () =>
+    fetch(url, { ...PRIVATE, ...d.init, signal: d.signal }).catch((error: unknown) => {
+      throw networkError(d, error);
+    }),
+  );
+  if (response.ok) return response;
+  response.body?.cancel().catch(() => {});
+  throw new PresealError("server", `${d.what}: the server answered ${response.status}`);
+}
+
+/**
+ * Fetches a body of at most `limit` bytes. The timeout is one of stalling: it starts anew with every chunk.
+ *
+ * @throws PresealError `network`, `timeout`, `server` or `too-large`; the signal's reason.
+ */
+export async function download(url: string, d: Download): Promise<Uint8Array<ArrayBuffer>> {
+  const abandon = new AbortController();
+  const follow = () => abandon.abort(d.signal.reason);
+  d.signal.throwIfAborted();
+  d.signal.addEventListener("abort", follow);
+  try {
+    const response = await request(url, { ...d, signal: abandon.signal });
+    return await readBody(response, d);
+  } finally {
+    d.signal.removeEventListener("abort", follow);
+    abandon.abort(); // ends the transfer if it was given up; without effect once the body has been read
+  }
+}
+
+async function readBody(response: Response, d: Download): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  let loaded = 0;
+  const reader = response.body?.getReader();
+  while (reader) {
+    const { done, value } = await within(d.timeout, d.what, d.signal, () => reader.read()).catch((error: unknown) => {
+      throw networkError(d, error);
+    });
+    if (done) break;
+    loaded += value.length;
+    if (loaded > d.limit) throw new PresealError("too-large", `${d.what}: more than ${d.limit} bytes`);
+    chunks.push(value);
+    d.onProgress?.(loaded);
+  }
+  return concatenate(chunks, loaded);
+}
+
+/** Tells an abort and our own errors from a failure of the network, for which fetch has no type of its own. */
+function networkError(d: { what: string; signal: AbortSignal }, error: unknown): unknown {
+  if (d.signal.aborted) return d.signal.reason;
+  if (error instanceof PresealError) return error;
+  return new PresealError("network", `${d.what}: ${error instanceof Error ? error.message : "failed"}`, {
+    cause: error,
+  });
+}
+
+function concatenate(chunks: Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
+}

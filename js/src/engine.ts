@@ -1,0 +1,159 @@
+import "./wasm_exec.js";
+import { request } from "./download.js";
+import { PresealError } from "./errors.js";
+import type { SnapshotInfo, Trust } from "./messages.js";
+import { integrity, version } from "./release.js";
+import type { Lane } from "./verdict.js";
+import { within } from "./wait.js";
+
+/** What the engine's functions return: a value, or an error. After a fatal one the engine is of no more use. */
+export type Result<T> = { ok: T } | { error: { code: string; message: string; fatal?: boolean } };
+
+/** What the engine finds: no candidates means clear, if the picture could be hashed. */
+export interface Finding {
+  candidates: { lane: Lane; key: Uint8Array; probe: number; distance: number }[];
+  overflow: boolean;
+  probes: number;
+  featureless: boolean;
+  picture?: { phash: string; margins: Float32Array; quality: number };
+}
+
+/** What a file's first bytes say of it. */
+export interface Sniffed {
+  format: string;
+  width: number;
+  height: number;
+  orientation: number;
+}
+
+/** A file as the engine checks it: the digest, and the pixels if there are any. */
+export interface Query {
+  sha256: Uint8Array;
+  now: number;
+  rgba?: Uint8ClampedArray;
+  width?: number;
+  height?: number;
+}
+
+/** The functions that wasm/main.go hands out. */
+export interface Api {
+  version: string;
+  openManifest(note: Uint8Array, trust: Trust, now: number): Result<SnapshotInfo>;
+  openSnapshot(bytes: Uint8Array): Result<object>;
+  sniff(bytes: Uint8Array): Result<Sniffed>;
+  check(query: Query): Result<Finding>;
+}
+
+/** The functions of an engine that return a Result. */
+type Call = Exclude<keyof Api, "version">;
+type Ok<C extends Call> = ReturnType<Api[C]> extends Result<infer T> ? T : never;
+
+/** An error that the engine reports: about its input, so the engine goes on working. */
+export class EngineError extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** A running instance of the Go program. Its functions are synchronous. */
+export class Engine {
+  /** Whether the instance crashed. It then has to be thrown away. */
+  dead = false;
+  readonly #api: Api;
+
+  private constructor(api: Api) {
+    this.#api = api;
+  }
+
+  /**
+   * Instantiates the module and runs it up to the point where it hands out its functions.
+   *
+   * @throws PresealError `engine-failed`, or `version-mismatch` if the engine belongs to another version of the package.
+   */
+  static async start(module: WebAssembly.Module): Promise<Engine> {
+    const scope = globalThis as { presealReady?: (api: Api) => void };
+    let engine: Engine | undefined;
+    const stopped = () => {
+      if (engine) engine.dead = true;
+    };
+    try {
+      const go = new Go();
+      go.exit = stopped;
+      const instance = await WebAssembly.instantiate(module, go.importObject);
+      scope.presealReady = (api) => {
+        engine = new Engine(api);
+      };
+      go.run(instance).then(stopped, stopped); // runs up to the hand-out, and returns to wait for calls
+    } catch (error) {
+      throw failed(`the engine does not start: ${String(error)}`);
+    } finally {
+      delete scope.presealReady;
+    }
+    if (!engine || engine.dead) throw failed("the engine does not start");
+    if (engine.#api.version !== version) {
+      throw new PresealError("version-mismatch", `engine ${engine.#api.version}, package ${version}`);
+    }
+    return engine;
+  }
+
+  /**
+   * Calls one of the engine's functions.
+   *
+   * @throws EngineError with the engine's own code; PresealError `engine-failed` if it crashed.
+   */
+  call<C extends Call>(name: C, ...args: Parameters<Api[C]>): Ok<C> {
+    if (this.dead) throw failed("the engine has stopped");
+    let result: Result<Ok<C>> | undefined;
+    try {
+      result = (this.#api[name] as (...args: unknown[]) => Result<Ok<C>>)(...args);
+    } catch (error) {
+      this.dead = true;
+      throw failed(`${name}: ${String(error)}`);
+    }
+    if (result && "ok" in result && !this.dead) return result.ok;
+    if (!result || !("error" in result) || result.error.fatal || this.dead) {
+      this.dead = true;
+      throw failed(`${name}: ${result && "error" in result ? result.error.message : "no result"}`);
+    }
+    throw new EngineError(result.error.code, result.error.message);
+  }
+}
+
+/**
+ * Fetches and compiles the engine, and holds its bytes against the digest that the package was built with.
+ *
+ * @throws PresealError `network`, `timeout`, `server`, `integrity` or `engine-failed`; the signal's reason.
+ */
+export async function fetchEngine(url: string, timeout: number, signal: AbortSignal): Promise<WebAssembly.Module> {
+  const fetched = { what: "engine", timeout, signal };
+  const response = await request(url, { ...fetched, init: { integrity } }).catch(async (error: unknown) => {
+    throw (await failsIntegrity(error, url, fetched))
+      ? new PresealError("integrity", "engine: not the bytes that this package was built with")
+      : error;
+  });
+  return within(timeout, "engine", signal, () => compile(response)).catch((error: unknown) => {
+    if (signal.aborted || error instanceof PresealError) throw error;
+    throw failed(`the engine does not compile: ${String(error)}`);
+  });
+}
+
+/** fetch reports wrong bytes as it reports a lost network. What can be fetched unchecked had the wrong bytes. */
+async function failsIntegrity(error: unknown, url: string, fetched: Parameters<typeof request>[1]): Promise<boolean> {
+  if (!(error instanceof PresealError) || error.code !== "network") return false;
+  const response = await request(url, fetched);
+  response.body?.cancel().catch(() => {});
+  return true;
+}
+
+function compile(response: Response): Promise<WebAssembly.Module> {
+  const streams = response.headers.get("content-type") === "application/wasm";
+  if (streams) return WebAssembly.compileStreaming(response);
+  return response.arrayBuffer().then((bytes) => WebAssembly.compile(bytes));
+}
+
+function failed(message: string): PresealError {
+  return new PresealError("engine-failed", message);
+}

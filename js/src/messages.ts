@@ -1,0 +1,165 @@
+import { type ErrorCode, isErrorCode, PresealError } from "./errors.js";
+import type { Lane, Verdict } from "./verdict.js";
+
+/** Whom a snapshot has to come from, and how old it may be. */
+export interface Trust {
+  keys: string[];
+  threshold: number;
+  origin: string;
+  purpose: string;
+  minVersion: number;
+}
+
+/** What the manifest says of the open snapshot. Times are milliseconds since 1970. */
+export interface SnapshotInfo {
+  origin: string;
+  purpose: string;
+  version: number;
+  published: number;
+  expires: number;
+  signers: string[];
+  file: string;
+  size: number;
+  lanes: { lane: Lane; entries: number; error: number; probes: number }[];
+}
+
+/** How far `Matcher.open` has come: bytes of manifest and snapshot; for the engine 0 of 1, then 1 of 1. */
+export interface OpenProgress {
+  phase: "manifest" | "snapshot" | "engine";
+  loaded: number;
+  total: number;
+}
+
+/** Which step of a check has begun. */
+export interface CheckProgress {
+  phase: "read" | "decode" | "probe" | "confirm";
+}
+
+/** The options of `Matcher.open`, checked, with absolute URLs. */
+export interface Settings {
+  snapshot: string;
+  confirm?: string;
+  wasm?: string;
+  trust: Trust;
+  timeout: number;
+}
+
+/** All that another worker, or another instance of the engine, needs to carry on without a request. */
+export interface Kept {
+  module: WebAssembly.Module;
+  manifest: Uint8Array;
+  snapshot: Blob;
+}
+
+/** From the page to the worker. */
+export type Request =
+  | { type: "open"; id: number; version: string; settings: Settings; kept?: Kept }
+  | { type: "check"; id: number; blob: Blob }
+  | { type: "abort"; id: number }
+  | { type: "ping" };
+
+/** From the worker to the page. Every request with an id ends in exactly one reply other than progress. */
+export type Reply =
+  | { type: "opened"; id: number; info: SnapshotInfo; kept: Kept }
+  | { type: "checked"; id: number; verdict: Verdict }
+  | { type: "failed"; id: number; code: ErrorCode; message: string }
+  | { type: "progress"; id: number; event: OpenProgress | CheckProgress }
+  | { type: "pong" };
+
+type Fields = Record<string, unknown>;
+
+/**
+ * Reads a message that arrived in the worker.
+ *
+ * @throws PresealError `bad-message`.
+ */
+export function parseRequest(data: unknown): Request {
+  return parse<Request>(data, {
+    open: (m) => isId(m.id) && isText(m.version) && isSettings(m.settings) && (m.kept === undefined || isKept(m.kept)),
+    check: (m) => isId(m.id) && m.blob instanceof Blob,
+    abort: (m) => isId(m.id),
+    ping: () => true,
+  });
+}
+
+/**
+ * Reads a message that arrived on the page.
+ *
+ * @throws PresealError `bad-message`.
+ */
+export function parseReply(data: unknown): Reply {
+  return parse<Reply>(data, {
+    opened: (m) => isId(m.id) && isFields(m.info) && isCount(m.info.version) && isKept(m.kept),
+    checked: (m) => isId(m.id) && isVerdict(m.verdict),
+    failed: (m) => isId(m.id) && isErrorCode(m.code) && isText(m.message),
+    progress: (m) => isId(m.id) && isFields(m.event) && isText(m.event.phase),
+    pong: () => true,
+  });
+}
+
+function parse<M extends { type: string }>(data: unknown, checks: Record<M["type"], (m: Fields) => boolean>): M {
+  if (isFields(data) && isText(data.type) && Object.hasOwn(checks, data.type)) {
+    if (checks[data.type as M["type"]](data)) return data as unknown as M;
+  }
+  throw new PresealError("bad-message", "a message between page and worker is malformed");
+}
+
+function isSettings(value: unknown): boolean {
+  if (!isFields(value) || !isFields(value.trust)) return false;
+  const { keys, threshold, origin, purpose, minVersion } = value.trust;
+  return (
+    isText(value.snapshot) &&
+    (value.confirm === undefined || isText(value.confirm)) &&
+    (value.wasm === undefined || isText(value.wasm)) &&
+    isCount(value.timeout) &&
+    Array.isArray(keys) &&
+    keys.every(isText) &&
+    isCount(threshold) &&
+    isText(origin) &&
+    isText(purpose) &&
+    isCount(minVersion)
+  );
+}
+
+function isKept(value: unknown): boolean {
+  return (
+    isFields(value) &&
+    value.module instanceof WebAssembly.Module &&
+    value.manifest instanceof Uint8Array &&
+    value.snapshot instanceof Blob
+  );
+}
+
+function isVerdict(value: unknown): boolean {
+  if (!isFields(value) || !isFields(value.report)) return false;
+  const { candidates, sent, timings, requests } = value.report;
+  if (!Array.isArray(candidates) || !Array.isArray(sent) || !isFields(timings) || !isCount(requests)) return false;
+  switch (value.kind) {
+    case "clear":
+    case "cleared":
+      return true;
+    case "match":
+      return isText(value.lane) && isCount(value.probe) && isCount(value.distance);
+    case "unsupported":
+    case "unavailable":
+      return isText(value.reason);
+    default:
+      return false;
+  }
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isId(value: unknown): value is number {
+  return isCount(value) && value > 0;
+}

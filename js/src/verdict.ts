@@ -1,0 +1,142 @@
+import type { ErrorCode } from "./errors.js";
+
+/** The entries of one hash algorithm inside a snapshot. */
+export type Lane = "sha256" | "md5" | "phash" | "pdq";
+
+/** Why a file cannot be checked as a picture. `format`: a known picture format that this browser does not decode. */
+export type UnsupportedReason = (typeof UNSUPPORTED)[number];
+
+/**
+ * Why there is no answer. `no-confirmation`: a candidate, and no confirmation server is configured; `overflow`: more
+ * candidates than one confirmation may hold; `decoder-untrusted`: the browser falsifies the pixels it hands out (as
+ * Firefox does with `privacy.resistFingerprinting`), so that a hash of them would mean nothing.
+ */
+export type UnavailableReason = ErrorCode | "no-confirmation" | "overflow" | "decoder-untrusted";
+
+const UNSUPPORTED = ["empty", "not-an-image", "format", "undecodable", "too-large", "featureless"] as const;
+
+/** A probe that hit the snapshot's filter: possibly listed, far from certainly. */
+export interface Candidate {
+  lane: Lane;
+  /** The number of the probe within its lane, from 1. */
+  probe: number;
+  /** How many bits of the picture's own key were flipped. */
+  distance: number;
+}
+
+/** What the check saw and did. Nothing in it left the page, except `sent`. */
+export interface Report {
+  /** The format found in the bytes ("jpeg", "png", …), or "" if none is known. */
+  format: string;
+  /** Pixels, before any rotation; 0 if unknown. */
+  width: number;
+  height: number;
+  /** How many variants of the file's keys were tested against the filters. */
+  probes: number;
+  candidates: Candidate[];
+  /** How many requests the check made. */
+  requests: number;
+  /** The bodies of those requests: every byte that left the page because of this file. */
+  sent: Uint8Array[];
+  /** How many bytes came back. */
+  received: number;
+  /** The picture's hash as 16 hexadecimal digits, how sure each bit is (`margins[i]` belongs to bit 1 << i), and quality 0 to 100. */
+  picture?: { phash: string; margins: Float32Array; quality: number };
+  /** Milliseconds. */
+  timings: { read: number; decode: number; probe: number; confirm: number };
+}
+
+/**
+ * The answer to a check, by `kind`:
+ *
+ * - `clear`: no candidate. Nothing was sent.
+ * - `cleared`: a candidate, and the confirmation said that it is not listed.
+ * - `match`: the confirmation proved a candidate.
+ * - `unsupported`: the file is not a picture that can be hashed. Never show it as clear.
+ * - `unavailable`: the check could not be finished. Never show it as clear.
+ *
+ * @example
+ * ```ts
+ * const verdict = await matcher.check(file);
+ * if (verdict.kind === "unavailable") console.warn(verdict.reason);
+ * ```
+ */
+export type Verdict = { report: Report } & (
+  | { kind: "clear" | "cleared" }
+  | { kind: "match"; lane: Lane; probe: number; distance: number }
+  | { kind: "unsupported"; reason: UnsupportedReason }
+  | { kind: "unavailable"; reason: UnavailableReason }
+);
+
+/** What a policy decides upon: a verdict, or the code of the error that kept the matcher from opening. */
+export type Outcome =
+  | { kind: "clear" | "cleared" | "match" }
+  | { kind: "unsupported"; reason: UnsupportedReason }
+  | { kind: "unavailable"; reason: UnavailableReason };
+
+/** What happens to a file that could not be checked: it is sent, or it is held. */
+export type Policy = "fail-open" | "fail-closed";
+
+/** What the page does with the file. */
+export type Decision = "send" | "hold" | "block";
+
+/** Reasons that are nobody's doing. Every other `unavailable` is a failed verification. */
+const OUTAGES: readonly string[] = [
+  "network",
+  "timeout",
+  "server",
+  "engine-failed",
+  "closed",
+  "no-confirmation",
+  "overflow",
+  "decoder-untrusted",
+];
+
+/**
+ * Says what to do with a file: a match is blocked, a clear or cleared file is sent, and what could not be checked follows
+ * the policy. A failed verification (a snapshot that is untrusted, corrupt, rolled back or expired, a garbled answer, an engine
+ * of the wrong bytes) is held under either policy, unless its reason is named in `sendDespite`; then the policy decides.
+ *
+ * @throws TypeError if the policy or the kind is unknown.
+ * @example
+ * ```ts
+ * if (decide(verdict, "fail-closed") === "send") await sealAndSend(file);
+ * ```
+ */
+export function decide(outcome: Outcome, policy: Policy, options: { sendDespite?: readonly string[] } = {}): Decision {
+  if (policy !== "fail-open" && policy !== "fail-closed") throw new TypeError(`unknown policy ${String(policy)}`);
+  const byPolicy = policy === "fail-open" ? "send" : "hold";
+  switch (outcome.kind) {
+    case "match":
+      return "block";
+    case "clear":
+    case "cleared":
+      return "send";
+    case "unsupported":
+      return byPolicy;
+    case "unavailable":
+      return [...OUTAGES, ...(options.sendDespite ?? [])].includes(outcome.reason) ? byPolicy : "hold";
+    default:
+      throw new TypeError(`unknown verdict ${String((outcome as { kind: unknown }).kind)}`);
+  }
+}
+
+/** A report of nothing yet. */
+export function emptyReport(): Report {
+  return {
+    format: "",
+    width: 0,
+    height: 0,
+    probes: 0,
+    candidates: [],
+    requests: 0,
+    sent: [],
+    received: 0,
+    timings: { read: 0, decode: 0, probe: 0, confirm: 0 },
+  };
+}
+
+/** Whether value is one of the reasons of `unsupported`. */
+export function isUnsupportedReason(value: unknown): value is UnsupportedReason {
+  return (UNSUPPORTED as readonly unknown[]).includes(value);
+}

@@ -1,0 +1,75 @@
+// The module worker. It is started by the package itself; an application only has to serve it.
+
+import { asPresealError, PresealError } from "./errors.js";
+import { parseRequest, type Reply, type Request } from "./messages.js";
+import { version } from "./release.js";
+import { Session } from "./session.js";
+
+const scope = globalThis as unknown as {
+  postMessage(reply: Reply): void;
+  addEventListener(type: "message", listener: (event: MessageEvent<unknown>) => void): void;
+};
+
+const calls = new Map<number, AbortController>();
+let session: Session | undefined;
+
+scope.addEventListener("message", ({ data }) => {
+  try {
+    receive(parseRequest(data));
+  } catch (error) {
+    fail(typeof data === "object" ? (data as { id?: unknown } | null)?.id : undefined, error);
+  }
+});
+
+function receive(request: Request): void {
+  switch (request.type) {
+    case "open":
+      run(request.id, (signal) => open(request, signal));
+      break;
+    case "check":
+      run(request.id, (signal) => check(request, signal));
+      break;
+    case "abort":
+      calls.get(request.id)?.abort();
+      break;
+    case "ping":
+      scope.postMessage({ type: "pong" });
+  }
+}
+
+/** Every call ends in one reply, unless it was aborted: then nobody waits for one. */
+function run(id: number, work: (signal: AbortSignal) => Promise<Reply>): void {
+  const controller = new AbortController();
+  calls.set(id, controller);
+  work(controller.signal)
+    .then((reply) => scope.postMessage(reply))
+    .catch((error: unknown) => {
+      if (!controller.signal.aborted) fail(id, error);
+    })
+    .finally(() => calls.delete(id));
+}
+
+async function open(request: Extract<Request, { type: "open" }>, signal: AbortSignal): Promise<Reply> {
+  const { id, settings, kept } = request;
+  if (request.version !== version) {
+    throw new PresealError("version-mismatch", `worker ${version}, page ${request.version}`);
+  }
+  const wasm = settings.wasm ?? new URL("./preseal.wasm", import.meta.url).href;
+  session = kept
+    ? await Session.resume(settings, kept)
+    : await Session.open(settings, wasm, signal, (event) => scope.postMessage({ type: "progress", id, event }));
+  return { type: "opened", id, info: session.info, kept: session.kept };
+}
+
+async function check(request: Extract<Request, { type: "check" }>, signal: AbortSignal): Promise<Reply> {
+  const { id, blob } = request;
+  if (!session) throw new PresealError("bad-message", "a check before a snapshot is open");
+  const verdict = await session.check(blob, signal, (event) => scope.postMessage({ type: "progress", id, event }));
+  return { type: "checked", id, verdict };
+}
+
+function fail(id: unknown, thrown: unknown): void {
+  if (typeof id !== "number") return;
+  const { code, message } = asPresealError(thrown, "engine-failed");
+  scope.postMessage({ type: "failed", id, code, message });
+}

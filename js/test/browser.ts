@@ -1,0 +1,152 @@
+// Starts the demo server behind a proxy that records every request, and browsers to talk to it. What a page, a worker or
+// the browser itself sends passes the proxy, so nothing can be sent unseen.
+
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+import puppeteer, { type Browser, type Page } from "puppeteer-core";
+
+/** The repository's root, seen from js/dist/test. */
+export const root = join(import.meta.dirname, "..", "..", "..");
+
+/** A request as the proxy saw it. */
+export interface Recorded {
+  method: string;
+  path: string;
+  body: Buffer;
+}
+
+export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** The demo server behind the recording proxy. */
+export interface Stage {
+  /** The proxy's origin, with a slash at the end. */
+  url: string;
+  /** Every request so far. */
+  requests: Recorded[];
+  /** Paths that the proxy answers itself. */
+  routes: Map<string, Handler>;
+  /** Runs work and returns the requests that were made meanwhile. */
+  during(work: () => Promise<unknown>): Promise<Recorded[]>;
+  close(): Promise<void>;
+}
+
+const CSP =
+  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src 'self' blob:; style-src 'self'";
+
+/** A path of the proxy with an empty page, under a policy as strict as the demo's. */
+export const BLANK = "blank.html";
+
+/** Builds the command line tool into a folder of its own. */
+export async function buildTool(): Promise<{ tool: string; remove(): Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), "preseal-"));
+  const tool = join(folder, "preseal");
+  const remove = () => rm(folder, { recursive: true, force: true });
+  try {
+    await promisify(execFile)("go", ["build", "-o", tool, "./tools/preseal"], { cwd: root });
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+  return { tool, remove };
+}
+
+/** Starts `preseal demo` and the proxy. */
+export async function openStage(): Promise<Stage> {
+  const { tool, remove } = await buildTool();
+  const child = spawn(tool, ["demo", "--listen", "127.0.0.1:0"], { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
+  process.once("exit", () => child.kill());
+  const target = await printedUrl(child);
+  const requests: Recorded[] = [];
+  const routes = new Map<string, Handler>([[`/${BLANK}`, servePage]]);
+  const server = createServer((incoming, response) => {
+    const handler = routes.get(new URL(incoming.url ?? "/", target).pathname);
+    const chunks: Buffer[] = [];
+    const recorded = { method: incoming.method ?? "", path: incoming.url ?? "", body: Buffer.alloc(0) };
+    requests.push(recorded);
+    incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
+    incoming.on("end", () => {
+      recorded.body = Buffer.concat(chunks);
+      if (handler) handler(incoming, response);
+      else forward(recorded, incoming, response, target);
+    });
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    requests,
+    routes,
+    async during(work) {
+      const before = requests.length;
+      await work();
+      return requests.slice(before);
+    },
+    async close() {
+      server.close();
+      server.closeAllConnections();
+      child.kill();
+      await remove();
+    },
+  };
+}
+
+async function printedUrl(child: ChildProcess): Promise<URL> {
+  if (!child.stdout) throw new Error("no stdout");
+  for await (const line of createInterface({ input: child.stdout })) {
+    const url = /http:\/\/[^\s]+/.exec(line);
+    if (url) return new URL(url[0]);
+  }
+  throw new Error("preseal demo ended without printing its URL");
+}
+
+function servePage(_: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(200, { "Content-Type": "text/html", "Content-Security-Policy": CSP });
+  response.end('<!doctype html><html lang="en"><title>blank</title><link rel="icon" href="data:,"></html>');
+}
+
+function forward(recorded: Recorded, incoming: IncomingMessage, response: ServerResponse, target: URL): void {
+  const { host: _, ...headers } = incoming.headers;
+  const outgoing = request(new URL(recorded.path, target), { method: recorded.method, headers }, (answer) => {
+    response.writeHead(answer.statusCode ?? 502, answer.headers);
+    answer.pipe(response);
+    answer.on("error", () => response.destroy());
+  });
+  outgoing.on("error", () => response.destroy());
+  response.on("close", () => outgoing.destroy());
+  outgoing.end(recorded.body);
+}
+
+/** Starts Chromium with a profile of its own, which puppeteer removes at the end. */
+export function launchChromium(): Promise<Browser> {
+  return puppeteer.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    headless: true,
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
+
+/** Starts Firefox by WebDriver BiDi. */
+export function launchFirefox(): Promise<Browser> {
+  const executablePath = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
+  return puppeteer.launch({ browser: "firefox", executablePath, headless: true });
+}
+
+/** Opens a path of the stage in a new page. */
+export async function openPage(browser: Browser, stage: Stage, path: string = BLANK): Promise<Page> {
+  const page = await browser.newPage();
+  await page.goto(new URL(path, stage.url).href);
+  return page;
+}

@@ -1,0 +1,150 @@
+// The wasm engine in Node, with a snapshot that the command line tool built.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { after, before, test } from "node:test";
+import { promisify } from "node:util";
+import { Engine, EngineError } from "../engine.js";
+import { PresealError } from "../index.js";
+import type { Trust } from "../messages.js";
+import { buildTool, root } from "./browser.js";
+import { png, waves } from "./png.js";
+
+const [width, height] = [320, 240];
+const picture = (seed: number) => ({ rgba: waves(seed, width, height), width, height });
+const digest = (text: string) => createHash("sha256").update(text).digest();
+const never = digest("not listed");
+
+let remove: () => Promise<void>;
+let module: WebAssembly.Module;
+let trust: Trust;
+let manifest: Buffer;
+let snapshot: Buffer;
+
+before(async () => {
+  const built = await buildTool();
+  remove = built.remove;
+  const folder = dirname(built.tool);
+  const preseal = (...args: string[]) => promisify(execFile)(built.tool, args, { cwd: folder });
+  await mkdir(join(folder, "images"));
+  for (const seed of [1, 2, 3]) {
+    await writeFile(join(folder, "images", `${seed}.png`), png(picture(seed).rgba, width, height));
+  }
+  await writeFile(join(folder, "list.csv"), `algorithm,hash\nsha256,${digest("listed").toString("hex")}\n`);
+  await preseal("keygen", "--name", "example.org/list", "--out", "key");
+  await preseal("build", "--list", "list.csv", "--images", "images", "--key", "key", "--out", "out");
+  const key = (await readFile(join(folder, "key", "verifier.pub"), "utf8")).trim();
+  trust = { keys: [key], threshold: 1, origin: "", purpose: "", minVersion: 0 };
+  manifest = await readFile(join(folder, "out", "manifest"));
+  module = await WebAssembly.compile(await readFile(join(root, "js", "dist", "preseal.wasm")));
+  const { file } = (await Engine.start(module)).call("openManifest", manifest, trust, Date.now());
+  snapshot = await readFile(join(folder, "out", file));
+});
+
+after(() => remove?.());
+
+async function opened(): Promise<Engine> {
+  const engine = await Engine.start(module);
+  engine.call("openManifest", manifest, trust, Date.now());
+  engine.call("openSnapshot", snapshot);
+  return engine;
+}
+
+function code(wanted: string) {
+  return (error: unknown) => (error instanceof EngineError || error instanceof PresealError) && error.code === wanted;
+}
+
+test("the manifest says what the snapshot holds", async () => {
+  const info = (await Engine.start(module)).call("openManifest", manifest, trust, Date.now());
+  assert.equal(info.size, snapshot.length);
+  assert.equal(info.file, `${createHash("sha256").update(snapshot).digest("hex")}.snap`);
+  assert.deepEqual(info.signers, ["example.org/list"]);
+  assert.deepEqual(info.lanes.map(({ lane }) => lane).sort(), ["phash", "sha256"]);
+});
+
+test("a listed digest is a candidate", async () => {
+  const { candidates } = (await opened()).call("check", { sha256: digest("listed"), now: Date.now() });
+  assert.deepEqual(
+    candidates.map(({ lane, probe, distance }) => [lane, probe, distance]),
+    [["sha256", 1, 0]],
+  );
+  assert.deepEqual(Buffer.from(candidates[0]?.key ?? []), digest("listed"));
+});
+
+test("a listed picture is a candidate at its first probe, other pictures are none", async () => {
+  const engine = await opened();
+  for (const seed of [1, 2, 3]) {
+    const finding = engine.call("check", { sha256: never, now: Date.now(), ...picture(seed) });
+    const { lane, probe, distance, key } = finding.candidates[0] ?? assert.fail("no candidate");
+    assert.deepEqual([lane, probe, distance], ["phash", 1, 0]);
+    assert.equal(Buffer.from(key).toString("hex"), finding.picture?.phash);
+    assert.equal(finding.picture?.margins.length, 64);
+  }
+  const other = engine.call("check", { sha256: never, now: Date.now(), ...picture(77) });
+  assert.deepEqual([other.candidates, other.overflow, other.featureless], [[], false, false]);
+  assert.ok(other.probes > 1);
+});
+
+test("what is signed by nobody trusted, changed, too old or out of date is refused", async () => {
+  const engine = await Engine.start(module);
+  const open = (note: Uint8Array, conditions: Partial<Trust>, now = Date.now()) =>
+    engine.call("openManifest", note, { ...trust, ...conditions }, now);
+  const changed = Buffer.from(manifest);
+  changed[40] = (changed[40] ?? 0) ^ 1;
+  assert.throws(() => open(changed, {}), code("untrusted"));
+  assert.throws(() => open(manifest, { origin: "example.org/other" }), code("wrong-origin"));
+  assert.throws(() => open(manifest, { purpose: "other" }), code("wrong-purpose"));
+  assert.throws(() => open(manifest, { minVersion: 2 ** 52 }), code("rolled-back"));
+  assert.throws(() => open(manifest, {}, Date.now() + 400 * 86_400_000), code("expired"));
+  assert.throws(() => open(manifest, {}, Date.now() - 400 * 86_400_000), code("not-yet-valid"));
+  open(manifest, {});
+  const corrupt = Buffer.from(snapshot);
+  corrupt[100] = (corrupt[100] ?? 0) ^ 1;
+  assert.throws(() => engine.call("openSnapshot", corrupt), code("corrupt"));
+  assert.throws(() => engine.call("openSnapshot", snapshot.subarray(1)), code("corrupt"));
+  engine.call("openSnapshot", snapshot);
+});
+
+test("a panic makes the engine dead, and another one can be started from the module", async () => {
+  const engine = await opened();
+  assert.throws(() => engine.call("check", undefined as never), code("engine-failed"));
+  assert.equal(engine.dead, true);
+  assert.throws(() => engine.call("sniff", new Uint8Array(1)), code("engine-failed"));
+  assert.equal((await opened()).call("check", { sha256: never, now: Date.now() }).candidates.length, 0);
+});
+
+test("sniff tells what a file is by its content", async () => {
+  const engine = await Engine.start(module);
+  const { format, width: w, height: h } = engine.call("sniff", png(picture(1).rgba, width, height));
+  assert.deepEqual([format, w, h], ["png", width, height]);
+  assert.throws(() => engine.call("sniff", Buffer.from("just text")), code("not-an-image"));
+});
+
+test("pictures hash as the vectors say, bit for bit", async () => {
+  const engine = await opened();
+  const vectors: {
+    name: string;
+    rgba: string;
+    width: number;
+    height: number;
+    phash: string;
+    quality: number;
+    margins: string[];
+  }[] = JSON.parse(await readFile(join(root, "testdata", "vectors", "phash.json"), "utf8"));
+  for (const { name, rgba, width, height, phash, quality, margins } of vectors) {
+    const pixels = { rgba: new Uint8ClampedArray(Buffer.from(rgba, "base64")), width, height };
+    const { picture } = engine.call("check", { sha256: never, now: Date.now(), ...pixels });
+    assert.deepEqual([picture?.phash, picture?.quality], [phash, quality], name);
+    assert.deepEqual([...(picture?.margins ?? [])].map(hexOf), margins, name);
+  }
+});
+
+/** The bits of a float32 as hexadecimal digits. */
+function hexOf(value: number): string {
+  const bits = Buffer.alloc(4);
+  bits.writeFloatBE(value);
+  return bits.toString("hex");
+}

@@ -1,0 +1,50 @@
+// The same few things in every browser engine. Chromium always; Firefox and WebKitGTK with PRESEAL_ALL_BROWSERS set.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LabPage } from "./labpage.js";
+import { png, waves } from "./png.js";
+
+const all = process.env.PRESEAL_ALL_BROWSERS !== undefined;
+const engines = all ? (["Chromium", "Firefox", "WebKitGTK"] as const) : (["Chromium"] as const);
+const hashes = new Map<string, string>();
+
+for (const engine of engines) {
+  test(`${engine}: clear without a request, match with one, a crash that heals, a rollback refused`, async (t) => {
+    const page = await LabPage.open(engine);
+    t.after(() => page.close());
+    const crash = `addEventListener("message", ({ data }) => { if (data.blob?.name === "crash") throw new Error("crash"); });`;
+    assert.equal(await page.open({ worker: page.sabotage("crashing", crash) }), "");
+
+    const silent = await page.check("unlisted");
+    assert.deepEqual([silent.outcome.kind, silent.requests], ["clear", []]);
+    const asked = await page.check("listed");
+    assert.deepEqual([asked.outcome.kind, asked.requests], ["match", ["POST /v1/plain"]]);
+    await page.call("derive", "copy", "listed", 0.5, "image/jpeg", 0.5);
+    assert.equal((await page.check("copy")).outcome.kind, "match");
+
+    page.stage.routes.set("/waves.png", (_, response) => response.end(png(waves(5, 640, 480), 640, 480)));
+    await page.call("load", "waves", "/waves.png");
+    hashes.set(engine, (await page.check("waves")).outcome.phash ?? "");
+
+    await page.call("make", "crash", [1]);
+    assert.equal((await page.check("crash")).outcome.reason, "engine-failed");
+    const healed = await page.check("unlisted");
+    assert.equal(healed.outcome.kind, "clear");
+    assert.deepEqual(
+      healed.requests.filter((path) => !path.endsWith(".js")),
+      [],
+    );
+    assert.equal(await page.open({ snapshot: "/faults/rolled-back/" }), "rolled-back");
+  });
+}
+
+test("the engines hash the same picture alike", { skip: !all }, () => {
+  const values = [...hashes.values()].map((hash) => BigInt(`0x${hash}`));
+  assert.equal(values.length, engines.length);
+  for (const a of values) for (const b of values) assert.ok(bits(a ^ b) <= 4, JSON.stringify([...hashes]));
+});
+
+function bits(n: bigint): number {
+  return n.toString(2).replaceAll("0", "").length;
+}

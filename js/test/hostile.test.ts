@@ -1,0 +1,133 @@
+// Servers, engines and workers that misbehave, in Chromium.
+
+import assert from "node:assert/strict";
+import type { ServerResponse } from "node:http";
+import { after, before, test } from "node:test";
+import { LabPage } from "./labpage.js";
+
+let page: LabPage;
+
+before(async () => {
+  page = await LabPage.open();
+  await page.call("make", "text.jpg", [...Buffer.from("just text")]);
+  assert.equal(await page.open(), "");
+});
+
+after(() => page?.close());
+
+/** Serves /lists/ under another base, with a part of it replaced. */
+async function twist(base: string, part: "manifest" | "snap", answer: (good: Buffer, r: ServerResponse) => void) {
+  const manifest = Buffer.from(await (await fetch(new URL("lists/manifest", page.stage.url))).arrayBuffer());
+  const path = page.stage.requests.find((r) => /^\/lists\/[0-9a-f]{64}\.snap$/.test(r.path))?.path ?? "";
+  const file = path.slice("/lists/".length);
+  const snap = Buffer.from(await (await fetch(new URL(`lists/${file}`, page.stage.url))).arrayBuffer());
+  const plainly = (good: Buffer, r: ServerResponse) => r.end(good);
+  page.stage.routes.set(`/${base}/manifest`, (_, r) => (part === "manifest" ? answer : plainly)(manifest, r));
+  page.stage.routes.set(`/${base}/${file}`, (_, r) => (part === "snap" ? answer : plainly)(snap, r));
+  return page.open({ snapshot: `/${base}/`, timeout: 1000 });
+}
+
+test("hostile servers get a code and no more bytes than agreed", async () => {
+  assert.equal(await twist("fat", "manifest", (_, r) => r.end(Buffer.alloc((16 << 10) + 1))), "too-large");
+  assert.equal(await twist("garbage", "manifest", (_, r) => r.end("<!doctype html>")), "untrusted");
+  assert.equal(await twist("short", "snap", (good, r) => r.end(good.subarray(1))), "corrupt");
+  assert.equal(await twist("stalled", "snap", (good, r) => r.write(good.subarray(1))), "timeout");
+  assert.equal(await twist("silent", "manifest", () => {}), "timeout");
+  const endless = (_: Buffer, r: ServerResponse) => {
+    const more = () => r.write(Buffer.alloc(1 << 16), () => !r.destroyed && more());
+    more();
+  };
+  assert.equal(await twist("endless", "snap", endless), "too-large");
+});
+
+test("an engine of other bytes is refused, one of the wrong type is not", async () => {
+  const wasm = Buffer.from(await (await fetch(new URL("js/dist/preseal.wasm", page.stage.url))).arrayBuffer());
+  page.stage.routes.set("/untyped.wasm", (_, response) => response.end(wasm));
+  page.stage.routes.set("/wrong.wasm", (_, response) => response.end(Buffer.concat([wasm, Buffer.alloc(1)])));
+  assert.equal(await page.open({ wasm: "/untyped.wasm" }), "");
+  assert.equal(await page.open({ wasm: "/wrong.wasm" }), "integrity");
+  assert.equal(await page.open({ wasm: "/missing.wasm" }), "server");
+  assert.equal(await page.open({ worker: "/missing.js" }), "engine-failed");
+});
+
+test("an engine that crashes fails its check, and the next one finds another engine", async () => {
+  const worker = page.sabotage(
+    "panics",
+    `let ready;
+     Object.defineProperty(globalThis, "presealReady", {
+       configurable: true,
+       get: () => (api) => ready({ ...api, check: () => api.check() }), // without arguments: a panic in Go
+       set: (given) => { ready = given; },
+     });`,
+  );
+  assert.equal(await page.open({ worker }), "");
+  const first = await page.check("unlisted");
+  assert.deepEqual([first.outcome.kind, first.outcome.reason], ["unavailable", "engine-failed"]);
+  const second = await page.check("unlisted");
+  assert.equal(second.outcome.kind, "clear");
+  assert.deepEqual(second.requests, []);
+});
+
+const crashes: [name: string, code: string][] = [
+  ["throws", "throw new Error('crash')"],
+  ["hangs", "for (;;);"],
+  ["ends", "close()"],
+  ["babbles", "postMessage({ type: 'checked', id: 1, verdict: { kind: 'fine' } })"],
+];
+
+for (const [name, code] of crashes) {
+  test(`a worker that ${name} fails its check and is replaced without fetching a list or an engine again`, async () => {
+    const listener = `addEventListener("message", ({ data }) => { if (data.blob?.name === "text.jpg") { ${code} } });`;
+    assert.equal(await page.open({ worker: page.sabotage(name, listener), timeout: 1000 }), "");
+    const first = await page.check("text.jpg");
+    assert.deepEqual(
+      [first.outcome.kind, first.outcome.reason],
+      ["unavailable", name === "babbles" ? "bad-message" : "engine-failed"],
+    );
+    const second = await page.check("unlisted");
+    assert.equal(second.outcome.kind, "clear");
+    assert.deepEqual(
+      second.requests.filter((path) => !path.endsWith(".js")),
+      [],
+    );
+  });
+}
+
+test("pixels that the browser falsifies are not hashed", async () => {
+  const worker = page.sabotage(
+    "noise",
+    `const real = OffscreenCanvasRenderingContext2D.prototype.getImageData;
+     OffscreenCanvasRenderingContext2D.prototype.getImageData = function (...args) {
+       const data = real.apply(this, args);
+       return new ImageData(data.data.map(() => Math.random() * 256), data.width);
+     };`,
+  );
+  assert.equal(await page.open({ worker }), "");
+  const { outcome } = await page.check("unlisted");
+  assert.deepEqual([outcome.kind, outcome.reason, outcome.phash], ["unavailable", "decoder-untrusted", undefined]);
+  assert.equal((await page.check("listed")).outcome.lane, "sha256");
+});
+
+test("a worker answers nonsense, and a page of another version, with an error and goes on", async () => {
+  const trust = { keys: [], threshold: 1, origin: "", purpose: "", minVersion: 0 };
+  const messages = [
+    null,
+    "text",
+    { id: {} },
+    { type: "check", id: 5 },
+    { type: "toString", id: 6 },
+    { type: "open", id: 7, version: "0.0.0-other", settings: { snapshot: "", trust, timeout: 1 } },
+    { type: "ping" },
+  ];
+  const replies = (await page.call("provoke", messages, 4)) as { type: string; id?: number; code?: string }[];
+  const codes = new Map(replies.map(({ type, id, code }) => [id ?? type, code]));
+  const expected = { 5: "bad-message", 6: "bad-message", 7: "version-mismatch" };
+  assert.deepEqual(Object.fromEntries(codes), { ...expected, pong: undefined });
+});
+
+test("without IndexedDB a list opens, and no version is remembered", async () => {
+  const worker = page.sabotage("forgetful", `Object.defineProperty(globalThis, "indexedDB", { value: undefined });`);
+  const older = { snapshot: "/faults/rolled-back/" };
+  assert.equal(await page.open({ ...older, worker }), "");
+  assert.equal(await page.open(older), "rolled-back");
+});

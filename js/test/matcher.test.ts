@@ -1,0 +1,166 @@
+// What a page gets from the package in Chromium, with the demo server's lists and faults.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { verifierKey } from "./keys.js";
+import { LabPage } from "./labpage.js";
+import { png, pngHeader } from "./png.js";
+
+let page: LabPage;
+
+before(async () => {
+  page = await LabPage.open();
+  const bytes = (text: string) => [...Buffer.from(text)];
+  await page.call("make", "empty.jpg", []);
+  await page.call("make", "text.jpg", bytes("This is text. ".repeat(50)));
+  await page.call("make", "huge.png", [...pngHeader(20_000, 20_000)]);
+  await page.call("make", "hollow.png", [...pngHeader(200, 200)]);
+  await page.call("make", "drawing.svg", bytes('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'));
+  await page.call("make", "flat.png", [...png(new Uint8Array(4 * 200 * 200).fill(255), 200, 200)]);
+});
+
+after(() => page?.close());
+
+test("open fetches the engine, the manifest and the snapshot, each once", async () => {
+  const requests = await page.stage.during(async () => assert.equal(await page.open(), ""));
+  const paths = requests.map(({ path }) => path).filter((path) => !path.endsWith(".js"));
+  assert.equal(paths.length, 3, paths.join(" "));
+  assert.ok(paths.some((path) => path.endsWith("/preseal.wasm")));
+  assert.ok(paths.includes("/lists/manifest"));
+  assert.ok(paths.some((path) => /^\/lists\/[0-9a-f]{64}\.snap$/.test(path)));
+  const { progress } = await page.call("opened");
+  assert.deepEqual([...new Set(progress.map(({ phase }) => phase))].sort(), ["engine", "manifest", "snapshot"]);
+  assert.ok(progress.every(({ loaded, total }) => loaded <= total));
+});
+
+test("a clear file causes no request at all", async () => {
+  const { outcome, requests } = await page.check("unlisted");
+  assert.equal(outcome.kind, "clear");
+  assert.deepEqual(requests, []);
+  assert.deepEqual(outcome.sent, []);
+  assert.deepEqual(outcome.phases, ["read", "decode", "probe"]);
+  assert.match(outcome.phash ?? "", /^[0-9a-f]{16}$/);
+});
+
+test("a listed file is a match, with one request of the bytes that the report shows", async () => {
+  const { outcome, requests } = await page.check("listed");
+  assert.equal(outcome.kind, "match");
+  assert.deepEqual(requests, ["POST /v1/plain"]);
+  assert.deepEqual([...(page.stage.requests.at(-1)?.body ?? [])], outcome.sent);
+  assert.equal(outcome.requests, 1);
+  assert.equal(outcome.received, 3 + (outcome.candidates ?? 0));
+  assert.deepEqual(outcome.phases, ["read", "decode", "probe", "confirm"]);
+});
+
+test("a half-size copy at JPEG quality 50 is a match, by its perceptual hash", async () => {
+  await page.call("derive", "copy", "listed", 0.5, "image/jpeg", 0.5);
+  const { outcome } = await page.check("copy");
+  assert.equal(outcome.kind, "match");
+  assert.equal(outcome.lane, "phash");
+});
+
+test("a candidate that the server does not list is cleared", async () => {
+  page.stage.routes.set("/says-no/plain", (request, response) => {
+    const count = page.stage.requests.at(-1)?.body[2] ?? 0;
+    assert.equal(request.headers.cookie, undefined);
+    assert.equal(request.headers.referer, undefined);
+    response.end(Buffer.from([2, 0, count, ...Array(count).fill(0)]));
+  });
+  assert.equal(await page.open({ confirm: "/says-no/" }), "");
+  assert.equal((await page.check("listed")).outcome.kind, "cleared");
+});
+
+const confirmations: [base: string | undefined, reason: string, requests: number][] = [
+  ["/faults/confirm-down/", "network", 1],
+  ["/faults/confirm-500/", "server", 1],
+  ["/faults/confirm-garbage/", "bad-answer", 1],
+  ["/faults/confirm-slow/", "timeout", 1],
+  [undefined, "no-confirmation", 0],
+];
+
+for (const [confirm, reason, count] of confirmations) {
+  test(`confirmation ${confirm ?? "not configured"}: unavailable, ${reason}`, async () => {
+    const options = confirm === undefined ? {} : { confirm };
+    assert.equal(await page.call("open", { snapshot: "/lists/", trust: page.trust, timeout: 2000, ...options }), "");
+    const { outcome } = await page.check("listed");
+    assert.deepEqual([outcome.kind, outcome.reason, outcome.requests], ["unavailable", reason, count]);
+    assert.equal((await page.check("unlisted")).outcome.kind, "clear");
+  });
+}
+
+const refused: [base: string, code: string][] = [
+  ["corrupt", "corrupt"],
+  ["unsigned", "untrusted"],
+  ["expired", "expired"],
+  ["rolled-back", "rolled-back"], // the test before has opened a higher version
+  ["missing", "server"],
+];
+
+for (const [base, code] of refused) {
+  test(`snapshot ${base}: ${code}`, async () => {
+    assert.equal(await page.open({ snapshot: `/faults/${base}/` }), code);
+  });
+}
+
+test("a key that did not sign is not trusted", async () => {
+  assert.equal(await page.open({ trust: [verifierKey("example.org/other")] }), "untrusted");
+});
+
+test("files that cannot be hashed are unsupported, with a reason and without a request", async () => {
+  assert.equal(await page.open(), "");
+  const reasons = {
+    "empty.jpg": "empty",
+    "text.jpg": "not-an-image",
+    "huge.png": "too-large",
+    "hollow.png": "undecodable",
+    "drawing.svg": "format",
+    "flat.png": "featureless",
+  };
+  for (const [name, reason] of Object.entries(reasons)) {
+    const { outcome, requests } = await page.check(name);
+    assert.deepEqual([outcome.kind, outcome.reason], ["unsupported", reason], name);
+    assert.deepEqual(requests, []);
+  }
+  assert.equal((await page.check("drawing.svg")).outcome.format, "svg");
+});
+
+test("a truncated JPEG is unsupported", async () => {
+  for (const share of [0.01, 0.5, 0.95]) {
+    await page.call("truncate", "head", "listed", share);
+    const { outcome } = await page.check("head");
+    assert.deepEqual(
+      [outcome.kind, outcome.reason, outcome.format],
+      ["unsupported", "undecodable", "jpeg"],
+      String(share),
+    );
+  }
+});
+
+test("an abort rejects with its reason in every phase, and leaves the matcher usable", async () => {
+  assert.equal(await page.open({ confirm: "/faults/confirm-slow/" }), "");
+  for (const phase of ["read", "decode", "probe", "confirm"] as const) {
+    assert.equal((await page.call("check", "listed", phase)).error, "aborted by the test", phase);
+  }
+  assert.equal((await page.check("unlisted")).outcome.kind, "clear");
+  for (const phase of ["engine", "manifest", "snapshot"] as const) {
+    assert.equal(await page.open({}, phase), "aborted by the test", phase);
+  }
+});
+
+test("closing rejects pending and later checks", async () => {
+  assert.equal(await page.open({ confirm: "/faults/confirm-slow/" }), "");
+  assert.equal((await page.call("check", "listed", undefined, "confirm")).error, "closed");
+  assert.equal((await page.call("checkClosed", "listed")).error, "closed");
+});
+
+test("checks may overlap", async () => {
+  assert.equal(await page.open(), "");
+  const names = ["listed", "unlisted", "text.jpg", "unlisted", "listed", "empty.jpg", "unlisted"];
+  const kinds = (await page.call("checkAll", names)).map(({ kind }) => kind);
+  assert.deepEqual(kinds, ["match", "clear", "unsupported", "clear", "match", "unsupported", "clear"]);
+});
+
+test("the page's own thread runs during a check", async () => {
+  await page.call("derive", "large", "unlisted", 3, "image/jpeg", 0.9);
+  assert.ok((await page.call("ticksDuringCheck", "large")) >= 3);
+});

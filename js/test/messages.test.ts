@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { PresealError } from "../index.js";
+import { parseReply, parseRequest } from "../messages.js";
+import { emptyReport } from "../verdict.js";
+
+const trust = { keys: ["k"], threshold: 1, origin: "", purpose: "", minVersion: 0 };
+const settings = { snapshot: "https://example.org/", trust, timeout: 1 };
+const report = emptyReport();
+
+const requests: unknown[] = [
+  { type: "open", id: 1, version: "0", settings },
+  { type: "open", id: 1, version: "0", settings: { ...settings, confirm: "https://example.org/" } },
+  { type: "check", id: 2, blob: new Blob(["x"]) },
+  { type: "abort", id: 3 },
+  { type: "ping" },
+];
+
+const replies: unknown[] = [
+  { type: "checked", id: 1, verdict: { kind: "clear", report } },
+  { type: "checked", id: 1, verdict: { kind: "match", lane: "phash", probe: 1, distance: 0, report } },
+  { type: "checked", id: 1, verdict: { kind: "unavailable", reason: "network", report } },
+  { type: "failed", id: 1, code: "expired", message: "" },
+  { type: "progress", id: 1, event: { phase: "read" } },
+  { type: "pong" },
+];
+
+const neither: unknown[] = [
+  undefined,
+  null,
+  0,
+  "ping",
+  [],
+  {},
+  { type: "toString" },
+  { type: "__proto__" },
+  { type: "open", id: 1 },
+  { type: "open", id: 1, version: "0", settings: { ...settings, trust: { ...trust, keys: [1] } } },
+  { type: "open", id: 1, version: "0", settings: { ...settings, timeout: -1 } },
+  { type: "open", id: 1, version: "0", settings, kept: {} },
+  { type: "check", id: 2, blob: new Uint8Array(1) },
+  { type: "check", id: 0, blob: new Blob() },
+  { type: "abort", id: "1" },
+  { type: "opened", id: 1, info: {}, kept: {} },
+  { type: "checked", id: 1 },
+  { type: "checked", id: 1, verdict: { kind: "fine", report } },
+  { type: "checked", id: 1, verdict: { kind: "clear" } },
+  { type: "checked", id: 1, verdict: { kind: "match", report } },
+  { type: "checked", id: 1, verdict: { kind: "unsupported", report } },
+  { type: "failed", id: 1, code: "nonsense", message: "" },
+  { type: "progress", id: 1 },
+];
+
+function isBadMessage(error: unknown): boolean {
+  return error instanceof PresealError && error.code === "bad-message";
+}
+
+test("well-formed messages are read as they are", () => {
+  for (const message of requests) assert.equal(parseRequest(message), message);
+  for (const message of replies) assert.equal(parseReply(message), message);
+});
+
+test("malformed messages are errors", () => {
+  for (const message of [...neither, ...replies.slice(0, -1)]) assert.throws(() => parseRequest(message), isBadMessage);
+  for (const message of [...neither, ...requests]) assert.throws(() => parseReply(message), isBadMessage);
+});

@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { drawnSize } from "../decode.js";
+import { Matcher, type OpenOptions } from "../index.js";
+import { settingsOf } from "../options.js";
+import { verifierKey } from "./keys.js";
+
+const key = verifierKey("example.org/list");
+const snapshot = "https://example.org/lists?x#y";
+
+test("options get their defaults, folders end with a slash", async () => {
+  const options = { snapshot, trust: [key], confirm: new URL("https://example.org/v1") };
+  assert.deepEqual(await settingsOf(options), {
+    snapshot: "https://example.org/lists/",
+    confirm: "https://example.org/v1/",
+    trust: { keys: [key], threshold: 1, origin: "", purpose: "", minVersion: 0 },
+    timeout: 10_000,
+  });
+});
+
+const mistakes: [name: string, options: object, type: typeof TypeError | typeof RangeError][] = [
+  ["no snapshot", { trust: [key] }, TypeError],
+  ["a relative URL outside a page", { snapshot: "/lists/", trust: [key] }, TypeError],
+  ["no trust", { snapshot }, TypeError],
+  ["no keys", { snapshot, trust: [] }, TypeError],
+  ["a key that is none", { snapshot, trust: ["key"] }, TypeError],
+  ["a key with a typo", { snapshot, trust: [key.replace("example", "exemple")] }, TypeError],
+  ["a threshold above the keys", { snapshot, trust: { keys: [key], threshold: 2 } }, RangeError],
+  ["a threshold of zero", { snapshot, trust: { keys: [key], threshold: 0 } }, RangeError],
+  ["a negative version", { snapshot, trust: { keys: [key], minVersion: -1 } }, RangeError],
+  ["a timeout of zero", { snapshot, trust: [key], timeout: 0 }, RangeError],
+  ["an endless timeout", { snapshot, trust: [key], timeout: Number.POSITIVE_INFINITY }, RangeError],
+  ["a worker that is no function", { snapshot, trust: [key], worker: {} }, TypeError],
+];
+
+for (const [name, options, type] of mistakes) {
+  test(`open refuses ${name}`, async () => {
+    await assert.rejects(Matcher.open(options as OpenOptions), type);
+  });
+}
+
+test("pictures are drawn at 512 pixels, never enlarged, never below the 64 rows of the hash", () => {
+  assert.deepEqual(drawnSize(4000, 3000), { width: 512, height: 384 });
+  assert.deepEqual(drawnSize(300, 200), { width: 300, height: 200 });
+  assert.deepEqual(drawnSize(10_000, 100), { width: 512, height: 64 });
+  assert.deepEqual(drawnSize(10, 10_000), { width: 10, height: 512 });
+});
