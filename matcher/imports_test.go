@@ -81,9 +81,9 @@ func TestImportsRunOneWay(t *testing.T) {
 	below := map[string][]string{
 		"phash":    {},
 		"probe":    {},
-		"snapshot": {},
+		"snapshot": {"phash"},
 		"media":    {"phash"},
-		"confirm":  {"snapshot"},
+		"confirm":  {"phash", "snapshot"},
 	}
 	for name, allowed := range below {
 		for _, p := range goList(t, "./"+name) {

@@ -10,14 +10,11 @@ package matcher
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
-	"math/bits"
 	"time"
 
 	"github.com/preseal/preseal/matcher/confirm"
 	"github.com/preseal/preseal/matcher/phash"
-	"github.com/preseal/preseal/matcher/probe"
 	"github.com/preseal/preseal/matcher/snapshot"
 )
 
@@ -42,8 +39,9 @@ type Query struct {
 
 // A Finding is the result of a check.
 type Finding struct {
-	// Candidates are the keys that hit, digests first, then likeliest first:
-	// confirm.MaxKeys at most.
+	// Candidates are the keys that hit, digests first, then PDQ, then pHash,
+	// confirm.MaxKeys at most. Within a lane the upright picture comes first,
+	// then its windows, then what is mirrored and turned, each likeliest first.
 	Candidates []Candidate
 	// Overflow says that there were more.
 	Overflow bool
@@ -63,8 +61,15 @@ func (f Finding) Clear() bool { return len(f.Candidates) == 0 }
 type Candidate struct {
 	Lane     snapshot.Lane
 	Key      []byte
-	Probe    int // its number in the lane, from 1
+	Probe    int // its number among the probes of this view, from 1
 	Distance int // bits flipped in the query's key
+
+	// What was hashed: 0 is the whole picture, others are parts of it
+	// (media.Windows), upright or turned. Other views may hit the same key: PDQs
+	// are the hashes of all that did, for Confirmed.
+	Window      int
+	Orientation phash.Orientation
+	PDQs        []phash.PDQ
 }
 
 // Question returns what to ask the server about a finding.
@@ -90,45 +95,65 @@ func (m *Matcher) Check(q Query, now time.Time) (Finding, error) {
 		}
 	}
 	f.Featureless = len(q.Pictures) > 0
+	var all []view
 	for i, picture := range q.Pictures {
-		im, err := phash.Of(picture)
+		first, seen, err := views(picture)
 		if err != nil {
 			return Finding{}, fmt.Errorf("hash picture: %w", err)
 		}
 		if i == 0 {
-			f.Image = &im
+			f.Image = first
 		}
-		if im.Featureless() {
-			continue
+		all = append(all, seen...)
+	}
+	f.Featureless = f.Featureless && len(all) == 0
+	if lane, ok := m.snapshot.Manifest().Lane(snapshot.PDQ); ok {
+		for _, v := range all {
+			m.probe(&f, lane, v)
 		}
-		f.Featureless = false
-		m.probe(&f, im)
+	}
+	if lane, ok := m.snapshot.Manifest().Lane(snapshot.PHash); ok {
+		for _, v := range all {
+			if v.orientation == phash.Upright { // a pHash cannot be turned
+				m.probe(&f, lane, v)
+			}
+		}
 	}
 	return f, nil
 }
 
-// probe tests the likeliest variants of a picture's hash.
-func (m *Matcher) probe(f *Finding, im phash.Image) {
-	lane, ok := m.snapshot.Manifest().Lane(snapshot.PHash)
-	if !ok {
-		return
+// Confirmed reports whether a server's answer makes a candidate a match, and
+// the smallest distance of the picture's PDQ hash to a listed one, -1 if none
+// was compared. A digest is its own proof. A perceptual key is not: the second
+// hash decides, unless the manifest says that the lane has none.
+func (m *Matcher) Confirmed(c Candidate, a confirm.Answer) (match bool, distance int) {
+	lane, ok := m.snapshot.Manifest().Lane(c.Lane)
+	if !ok || !a.Listed {
+		return false, -1
 	}
-	var key [8]byte
-	number := 0
-	for flips := range probe.Likeliest(im.Margins[:], lane.Probes) {
-		number++
-		binary.BigEndian.PutUint64(key[:], uint64(im.PHash)^flips)
-		if m.snapshot.Contains(snapshot.PHash, key[:]) {
-			f.add(Candidate{snapshot.PHash, bytes.Clone(key[:]), number, bits.OnesCount64(flips)})
+	distance = -1
+	for _, listed := range a.Hashes {
+		for _, own := range c.PDQs {
+			if d := own.Distance(listed); distance < 0 || d < distance {
+				distance = d
+			}
 		}
 	}
-	f.Probes += number
+	switch {
+	case lane.Proof == snapshot.Exact:
+		return true, -1
+	case distance < 0:
+		return lane.Proof == snapshot.SingleHash, -1
+	}
+	return distance <= m.snapshot.Manifest().Distance, distance
 }
 
-// add appends a candidate unless it is there already or there is no room.
+// add appends a candidate if there is room, or adds its hashes to what is
+// there already.
 func (f *Finding) add(c Candidate) {
-	for _, have := range f.Candidates {
-		if have.Lane == c.Lane && bytes.Equal(have.Key, c.Key) {
+	for i := range f.Candidates {
+		if have := &f.Candidates[i]; have.Lane == c.Lane && bytes.Equal(have.Key, c.Key) {
+			have.PDQs = append(have.PDQs, c.PDQs...)
 			return
 		}
 	}

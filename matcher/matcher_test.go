@@ -48,7 +48,7 @@ func decode(t testing.TB, file []byte) image.Image {
 // lists opens a snapshot of these pictures and of many random keys.
 func lists(t testing.TB, imgs ...image.Image) *matcher.Matcher {
 	t.Helper()
-	digests, hashes := snapshot.LaneKeys{Lane: snapshot.SHA256}, snapshot.LaneKeys{Lane: snapshot.PHash}
+	digests, hashes, pdqs := snapshot.LaneKeys{Lane: snapshot.SHA256}, snapshot.LaneKeys{Lane: snapshot.PHash}, snapshot.LaneKeys{Lane: snapshot.PDQ}
 	for _, img := range imgs {
 		file := pictures.PNG(img)
 		q := query(t, img, file)
@@ -58,14 +58,15 @@ func lists(t testing.TB, imgs ...image.Image) *matcher.Matcher {
 		}
 		digests.Keys = append(digests.Keys, q.SHA256[:])
 		hashes.Keys = append(hashes.Keys, binary.BigEndian.AppendUint64(nil, uint64(im.PHash)))
+		pdqs.Keys = append(pdqs.Keys, im.PDQ[:])
 	}
 	for i := range uint64(2000) {
 		sum := sha256.Sum256(binary.BigEndian.AppendUint64(nil, i))
-		digests.Keys, hashes.Keys = append(digests.Keys, sum[:]), append(hashes.Keys, sum[:8])
+		digests.Keys, hashes.Keys, pdqs.Keys = append(digests.Keys, sum[:]), append(hashes.Keys, sum[:8]), append(pdqs.Keys, sum[:])
 	}
 	return opens(t, snapshot.Spec{
 		Origin: "example.org/test", Version: 1, Published: now, Expires: now.Add(time.Hour),
-		Lanes: []snapshot.LaneKeys{digests, hashes},
+		Lanes: []snapshot.LaneKeys{digests, hashes, pdqs},
 	})
 }
 
@@ -111,14 +112,19 @@ func TestListedAndReencodedPicturesAreCandidates(t *testing.T) {
 	m := lists(t, listed)
 
 	f := check(t, m, query(t, listed, pictures.PNG(listed)))
-	if len(f.Candidates) != 2 || f.Candidates[0].Lane != snapshot.SHA256 || f.Candidates[1].Lane != snapshot.PHash ||
-		f.Candidates[1].Probe != 1 || f.Candidates[1].Distance != 0 || f.Probes != 1+snapshot.DefaultProbes {
-		t.Errorf("the listed file: %+v", f)
+	want := []snapshot.Lane{snapshot.SHA256, snapshot.PDQ, snapshot.PHash}
+	if len(f.Candidates) != len(want) || f.Probes < 1+2*snapshot.DefaultProbes {
+		t.Fatalf("the listed file: %+v", f)
+	}
+	for i, c := range f.Candidates {
+		if c.Lane != want[i] || c.Probe != 1 || c.Distance != 0 || c.Window != 0 || c.Orientation != phash.Upright {
+			t.Errorf("candidate %d: %+v", i, c)
+		}
 	}
 
 	small := pictures.JPEG(pictures.Scale(listed, 320, 240), 50)
 	f = check(t, m, query(t, decode(t, small), small))
-	if len(f.Candidates) != 1 || f.Candidates[0].Lane != snapshot.PHash || f.Clear() {
+	if len(f.Candidates) != 2 || f.Candidates[0].Lane != snapshot.PDQ || f.Candidates[1].Lane != snapshot.PHash || f.Clear() {
 		t.Errorf("its copy at half size, quality 50: %+v", f)
 	}
 
@@ -138,16 +144,117 @@ func TestQuestionAboutAFinding(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := confirm.NewPlainServer(func(k confirm.Key) bool {
-		return k.Lane == snapshot.PHash && bytes.Equal(k.Bytes, f.Candidates[1].Key)
+	server := confirm.NewPlainServer(func(k confirm.Key) confirm.Answer {
+		return confirm.Answer{Listed: k.Lane == snapshot.PHash && bytes.Equal(k.Bytes, f.Candidates[2].Key)}
 	})
 	response, err := server.Answer(q.Request())
 	if err != nil {
 		t.Fatal(err)
 	}
 	answers, err := q.Answers(response)
-	if err != nil || len(answers) != 2 || answers[0].Listed || !answers[1].Listed {
+	if err != nil || len(answers) != 3 || answers[0].Listed || answers[1].Listed || !answers[2].Listed {
 		t.Errorf("got %+v, %v", answers, err)
+	}
+}
+
+// turn returns img mirrored, upside down and with rows and columns exchanged,
+// by the bits of n.
+func turn(img *image.NRGBA, n int) *image.NRGBA {
+	w, h := img.Rect.Dx(), img.Rect.Dy()
+	out := image.NewNRGBA(image.Rect(0, 0, w, h))
+	if n&4 != 0 {
+		out = image.NewNRGBA(image.Rect(0, 0, h, w))
+	}
+	for y := range out.Rect.Dy() {
+		for x := range out.Rect.Dx() {
+			sx, sy := x, y
+			if n&1 != 0 {
+				sx = out.Rect.Dx() - 1 - x
+			}
+			if n&2 != 0 {
+				sy = out.Rect.Dy() - 1 - y
+			}
+			if n&4 != 0 {
+				sx, sy = sy, sx
+			}
+			out.SetNRGBA(x, y, img.NRGBAAt(sx, sy))
+		}
+	}
+	return out
+}
+
+func TestMirroredAndTurnedPicturesAreCandidates(t *testing.T) {
+	listed := pictures.Photo(1, 640, 480)
+	m := lists(t, listed)
+	want := phash.PDQ{}
+	seen := map[phash.Orientation]bool{}
+	for n := range 8 {
+		copied := pictures.JPEG(turn(listed, n), 60)
+		f := check(t, m, query(t, decode(t, copied), copied))
+		if len(f.Candidates) == 0 || f.Candidates[0].Lane != snapshot.PDQ {
+			t.Errorf("orientation %d: %+v", n, f)
+			continue
+		}
+		c := f.Candidates[0]
+		if n == 0 {
+			want = c.PDQs[0]
+		}
+		if d := c.PDQs[0].Distance(want); d > 20 {
+			t.Errorf("orientation %d: the second hash is at distance %d", n, d)
+		}
+		seen[c.Orientation] = true
+	}
+	if len(seen) != 8 {
+		t.Errorf("the candidates have orientations %v, want 8", seen)
+	}
+}
+
+func TestPicturesInsideAFrameAreCandidates(t *testing.T) {
+	listed := pictures.Photo(1, 640, 480)
+	framed := image.NewNRGBA(image.Rect(0, 0, 720, 600))
+	for i := range framed.Pix {
+		framed.Pix[i] = 255
+	}
+	for y := range 480 {
+		copy(framed.Pix[framed.PixOffset(40, 60+y):], listed.Pix[listed.PixOffset(0, y):listed.PixOffset(0, y)+4*640])
+	}
+	f := check(t, lists(t, listed), query(t, framed, []byte("another file")))
+	if len(f.Candidates) != 2 || f.Candidates[0].Window == 0 || f.Candidates[1].Window == 0 {
+		t.Errorf("a listed picture in a white frame: %+v", f)
+	}
+}
+
+func TestConfirmed(t *testing.T) {
+	m := lists(t, pictures.Photo(1, 300, 200))
+	single := opens(t, snapshot.Spec{
+		Origin: "example.org/test", Version: 1, Published: now, Expires: now.Add(time.Hour), Distance: 5,
+		Lanes: []snapshot.LaneKeys{{Lane: snapshot.PHash, Keys: [][]byte{make([]byte, 8)}, SingleHash: true}},
+	})
+	own, other := phash.PDQ{0: 0xff}, phash.PDQ{31: 0x07}
+	for i, c := range []struct {
+		m        *matcher.Matcher
+		lane     snapshot.Lane
+		answer   confirm.Answer
+		match    bool
+		distance int
+	}{
+		{m, snapshot.SHA256, confirm.Answer{Listed: true}, true, -1},
+		{m, snapshot.SHA256, confirm.Answer{}, false, -1},
+		{m, snapshot.PDQ, confirm.Answer{}, false, -1},
+		{m, snapshot.PDQ, confirm.Answer{Listed: true}, false, -1}, // the manifest promises a second hash
+		{m, snapshot.PDQ, confirm.Answer{Listed: true, Hashes: []phash.PDQ{own}}, true, 0},
+		{m, snapshot.PDQ, confirm.Answer{Listed: true, Hashes: []phash.PDQ{other}}, true, 11},
+		{m, snapshot.PDQ, confirm.Answer{Listed: true, Hashes: []phash.PDQ{{1, 2, 3, 4, 5, 6, 7, 255, 255, 255, 255}}}, false, 50},
+		{m, snapshot.PHash, confirm.Answer{Listed: true, Hashes: []phash.PDQ{{9, 9, 9, 9}, other}}, true, 11},
+		{m, snapshot.PHash, confirm.Answer{Listed: true}, false, -1},
+		{m, snapshot.MD5, confirm.Answer{Listed: true}, false, -1},
+		{single, snapshot.PHash, confirm.Answer{Listed: true}, true, -1},
+		{single, snapshot.PHash, confirm.Answer{Listed: true, Hashes: []phash.PDQ{other}}, false, 11},
+	} {
+		candidate := matcher.Candidate{Lane: c.lane, PDQs: []phash.PDQ{own}}
+		if match, distance := c.m.Confirmed(candidate, c.answer); match != c.match || distance != c.distance {
+			t.Errorf("case %d: got %v at %d, want %v at %d", i, match, distance, c.match, c.distance)
+		}
 	}
 }
 
@@ -188,7 +295,7 @@ func TestTransparentPicturesAreProbedOverWhiteAndBlack(t *testing.T) {
 		onBlack.Pix[i+3] = 255
 	}
 	f := check(t, lists(t, onBlack), query(t, glass, []byte("another file")))
-	if len(f.Candidates) != 1 || f.Probes != 1+2*snapshot.DefaultProbes {
+	if len(f.Candidates) != 2 || f.Probes < 1+4*snapshot.DefaultProbes {
 		t.Errorf("a transparent picture listed over black: %+v", f)
 	}
 }

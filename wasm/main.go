@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/preseal/preseal/matcher"
+	"github.com/preseal/preseal/matcher/confirm"
 	"github.com/preseal/preseal/matcher/media"
 	"github.com/preseal/preseal/matcher/phash"
 	"github.com/preseal/preseal/matcher/snapshot"
@@ -33,6 +34,7 @@ func main() {
 		"openSnapshot": function(e.openSnapshot),
 		"sniff":        function(sniff),
 		"check":        function(e.check),
+		"confirmed":    function(e.confirmed),
 	})
 	select {}
 }
@@ -70,12 +72,13 @@ func (e *engine) openManifest(args []js.Value) (any, error) {
 	for _, l := range m.Lanes {
 		lanes = append(lanes, map[string]any{
 			"lane": l.Lane.String(), "entries": float64(l.Entries), "error": l.Error, "probes": l.Probes,
+			"proof": string(l.Proof),
 		})
 	}
 	return map[string]any{
 		"origin": m.Origin, "purpose": m.Purpose, "version": float64(m.Version),
 		"published": float64(m.Published.UnixMilli()), "expires": float64(m.Expires.UnixMilli()),
-		"signers": signers, "file": m.FileName(), "size": float64(m.Size), "lanes": lanes,
+		"signers": signers, "file": m.FileName(), "size": float64(m.Size), "distance": m.Distance, "lanes": lanes,
 	}, nil
 }
 
@@ -97,7 +100,7 @@ func (e *engine) openSnapshot(args []js.Value) (any, error) {
 	for _, sec := range s.Sections() {
 		sections = append(sections, map[string]any{
 			"kind": sec.Kind, "lane": sec.Lane.String(), "length": float64(sec.Length),
-			"entries": float64(sec.Entries), "bits": float64(sec.Bits), "k": sec.K, "fill": sec.Fill,
+			"entries": float64(sec.Entries), "bits": float64(sec.Bits), "k": sec.K, "keyBits": sec.KeyBits, "fill": sec.Fill,
 		})
 	}
 	return map[string]any{"sections": sections}, nil
@@ -142,10 +145,13 @@ func (e *engine) check(args []js.Value) (any, error) {
 	}
 	candidates := []any{}
 	for _, c := range f.Candidates {
-		key := js.Global().Get("Uint8Array").New(len(c.Key))
-		js.CopyBytesToJS(key, c.Key)
+		pdqs := []any{}
+		for _, h := range c.PDQs {
+			pdqs = append(pdqs, uint8Array(h[:]))
+		}
 		candidates = append(candidates, map[string]any{
-			"lane": c.Lane.String(), "key": key, "probe": c.Probe, "distance": c.Distance,
+			"lane": c.Lane.String(), "key": uint8Array(c.Key), "probe": c.Probe, "distance": c.Distance,
+			"window": c.Window, "orientation": int(c.Orientation), "pdqs": pdqs,
 		})
 	}
 	finding := map[string]any{
@@ -157,10 +163,51 @@ func (e *engine) check(args []js.Value) (any, error) {
 			margins.SetIndex(i, m)
 		}
 		finding["picture"] = map[string]any{
-			"phash": f.Image.PHash.String(), "margins": margins, "quality": f.Image.Quality,
+			"phash": f.Image.PHash.String(), "margins": margins, "pdq": f.Image.PDQ.String(), "quality": f.Image.Quality,
 		}
 	}
 	return finding, nil
+}
+
+// confirmed({lane, pdqs: Uint8Array[]}, {listed, hashes: Uint8Array[]}):
+// whether a candidate and the server's answer make a match.
+func (e *engine) confirmed(args []js.Value) (any, error) {
+	if e.matcher == nil {
+		return nil, errors.New("no snapshot is open")
+	}
+	lane, err := snapshot.ParseLane(args[0].Get("lane").String())
+	if err != nil {
+		return nil, err
+	}
+	own, err := pdqs(args[0].Get("pdqs"))
+	if err != nil {
+		return nil, err
+	}
+	listed, err := pdqs(args[1].Get("hashes"))
+	if err != nil {
+		return nil, err
+	}
+	match, distance := e.matcher.Confirmed(matcher.Candidate{Lane: lane, PDQs: own},
+		confirm.Answer{Listed: args[1].Get("listed").Bool(), Hashes: listed})
+	return map[string]any{"match": match, "distance": distance}, nil
+}
+
+func pdqs(v js.Value) ([]phash.PDQ, error) {
+	var all []phash.PDQ
+	for i := range v.Length() {
+		b, err := copyBytes(v.Index(i), len(phash.PDQ{}), nil)
+		if err != nil || len(b) != len(phash.PDQ{}) {
+			return nil, errors.New("a pdq is not 32 bytes")
+		}
+		all = append(all, phash.PDQ(b))
+	}
+	return all, nil
+}
+
+func uint8Array(b []byte) js.Value {
+	v := js.Global().Get("Uint8Array").New(len(b))
+	js.CopyBytesToJS(v, b)
+	return v
 }
 
 // function makes a JavaScript function out of a Go one. Its panics, most of

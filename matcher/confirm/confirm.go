@@ -10,19 +10,23 @@ package confirm
 import (
 	"errors"
 
+	"github.com/preseal/preseal/matcher/phash"
 	"github.com/preseal/preseal/matcher/snapshot"
 )
 
 const (
 	// MaxKeys is the most candidates that one question holds.
 	MaxKeys = 16
+	// MaxHashes is the most second hashes in one answer: entries can share a key.
+	MaxHashes = 8
 	// MaxRequest and MaxResponse bound the messages, in bytes.
 	MaxRequest  = headerSize + MaxKeys*(2+maxKey)
-	MaxResponse = headerSize + MaxKeys
+	MaxResponse = headerSize + MaxKeys*(1+MaxHashes*hashSize)
 	// ContentType is the media type of requests and responses.
 	ContentType = "application/vnd.preseal.confirm"
 
-	maxKey = 32
+	maxKey   = 32
+	hashSize = 32 // of a PDQ
 )
 
 // A Key is a candidate: a key that hit the filter of a lane.
@@ -34,6 +38,9 @@ type Key struct {
 // An Answer is what the server says of one key.
 type Answer struct {
 	Listed bool
+	// Hashes are the PDQ hashes of the listed entries with this key, MaxHashes at
+	// most. There are none for digests, and none if the list has none.
+	Hashes []phash.PDQ
 }
 
 // A Client makes questions out of candidates.

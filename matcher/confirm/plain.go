@@ -3,18 +3,24 @@ package confirm
 import (
 	"fmt"
 
+	"github.com/preseal/preseal/matcher/phash"
 	"github.com/preseal/preseal/matcher/snapshot"
 )
 
 // The plain messages:
 //
 //	request   1 | version 0 | n | n × ( lane | length | key )
-//	response  2 | version 0 | n | n × ( 0 not listed, 1 listed )
+//	response  2 | version 0 | n | n × ( h | h × PDQ )
+//
+// with h the number of second hashes, or one of the two values below.
 const (
 	typeRequest  = 1
 	typeResponse = 2
 	plain        = 0
 	headerSize   = 3
+
+	notListed  = 0
+	singleHash = 255 // listed, without a second hash
 )
 
 // PlainClient is the Client of the plain protocol.
@@ -43,26 +49,42 @@ func (q plainQuestion) Request() []byte { return q }
 
 func (q plainQuestion) Answers(response []byte) ([]Answer, error) {
 	n := int(q[2])
-	if len(response) != headerSize+n || response[0] != typeResponse || response[1] != plain || int(response[2]) != n {
+	if len(response) < headerSize || response[0] != typeResponse || response[1] != plain || int(response[2]) != n {
 		return nil, fmt.Errorf("%w: the response does not fit the request", ErrMalformed)
 	}
-	answers := make([]Answer, n)
-	for i, b := range response[headerSize:] {
-		if b > 1 {
-			return nil, fmt.Errorf("%w: answer %d is %d", ErrMalformed, i, b)
+	answers, rest := make([]Answer, n), response[headerSize:]
+	for i := range answers {
+		if len(rest) == 0 {
+			return nil, fmt.Errorf("%w: answer %d is missing", ErrMalformed, i)
 		}
-		answers[i].Listed = b == 1
+		status := rest[0]
+		rest = rest[1:]
+		answers[i].Listed = status != notListed
+		if status == notListed || status == singleHash {
+			continue
+		}
+		if status > MaxHashes || len(rest) < int(status)*hashSize {
+			return nil, fmt.Errorf("%w: answer %d is %d", ErrMalformed, i, status)
+		}
+		for range status {
+			answers[i].Hashes = append(answers[i].Hashes, phash.PDQ(rest))
+			rest = rest[hashSize:]
+		}
+	}
+	if len(rest) > 0 {
+		return nil, fmt.Errorf("%w: %d bytes follow the last answer", ErrMalformed, len(rest))
 	}
 	return answers, nil
 }
 
-// NewPlainServer returns the Server of the plain protocol. listed must be safe
-// for concurrent use and must not keep the key's bytes.
-func NewPlainServer(listed func(Key) bool) Server { return plainServer(listed) }
+// NewPlainServer returns the Server of the plain protocol. look finds a key in
+// the list; it must be safe for concurrent use and must not keep the key's
+// bytes. Hashes beyond MaxHashes are not sent.
+func NewPlainServer(look func(Key) Answer) Server { return plainServer(look) }
 
-type plainServer func(Key) bool
+type plainServer func(Key) Answer
 
-func (listed plainServer) Answer(request []byte) ([]byte, error) {
+func (look plainServer) Answer(request []byte) ([]byte, error) {
 	if len(request) < headerSize || request[0] != typeRequest || request[1] != plain {
 		return nil, fmt.Errorf("%w: not a plain request", ErrMalformed)
 	}
@@ -76,11 +98,19 @@ func (listed plainServer) Answer(request []byte) ([]byte, error) {
 			return nil, fmt.Errorf("%w: key %d does not fit", ErrMalformed, i)
 		}
 		end := 2 + int(rest[1])
-		answer := byte(0)
-		if listed(Key{snapshot.Lane(rest[0]), rest[2:end]}) {
-			answer = 1
+		switch a := look(Key{snapshot.Lane(rest[0]), rest[2:end]}); {
+		case !a.Listed:
+			response = append(response, notListed)
+		case len(a.Hashes) == 0:
+			response = append(response, singleHash)
+		default:
+			hashes := a.Hashes[:min(len(a.Hashes), MaxHashes)]
+			response = append(response, byte(len(hashes)))
+			for _, h := range hashes {
+				response = append(response, h[:]...)
+			}
 		}
-		response, rest = append(response, answer), rest[end:]
+		rest = rest[end:]
 	}
 	if len(rest) > 0 {
 		return nil, fmt.Errorf("%w: %d bytes follow the last key", ErrMalformed, len(rest))

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/preseal/preseal/matcher/confirm"
 	"github.com/preseal/preseal/matcher/internal/vectors"
+	"github.com/preseal/preseal/matcher/phash"
 	"github.com/preseal/preseal/matcher/snapshot"
 )
 
@@ -15,8 +17,17 @@ func key(lane snapshot.Lane, n byte) confirm.Key {
 	return confirm.Key{Lane: lane, Bytes: bytes.Repeat([]byte{n}, lane.KeySize())}
 }
 
-// odd lists the keys whose first byte is odd.
-var odd = confirm.NewPlainServer(func(k confirm.Key) bool { return k.Bytes[0]%2 == 1 })
+// odd lists the keys whose first byte is odd: digests without a second hash,
+// others with as many as their first byte has fives.
+var odd = confirm.NewPlainServer(func(k confirm.Key) confirm.Answer {
+	a := confirm.Answer{Listed: k.Bytes[0]%2 == 1}
+	if a.Listed && k.Lane != snapshot.SHA256 {
+		for i := range k.Bytes[0] / 5 {
+			a.Hashes = append(a.Hashes, phash.PDQ{0: i, 31: k.Bytes[0]})
+		}
+	}
+	return a
+})
 
 func TestPlainRoundTrip(t *testing.T) {
 	type vector struct {
@@ -24,15 +35,16 @@ func TestPlainRoundTrip(t *testing.T) {
 			Lane string `json:"lane"`
 			Key  string `json:"key"`
 		} `json:"keys"`
-		Request  string `json:"request"`
-		Response string `json:"response"`
-		Listed   []bool `json:"listed"`
+		Request  string     `json:"request"`
+		Response string     `json:"response"`
+		Listed   []bool     `json:"listed"`
+		Hashes   [][]string `json:"hashes"`
 	}
 	var all []vector
 	for n := 1; n <= confirm.MaxKeys; n += 5 {
 		var keys []confirm.Key
 		for i := range n {
-			keys = append(keys, key([]snapshot.Lane{snapshot.SHA256, snapshot.PHash}[i%2], byte(i+i/2)))
+			keys = append(keys, key([]snapshot.Lane{snapshot.SHA256, snapshot.PHash, snapshot.PDQ}[i%3], byte(i+i/2)))
 		}
 		q, err := confirm.PlainClient{}.Ask(keys)
 		if err != nil {
@@ -55,6 +67,11 @@ func TestPlainRoundTrip(t *testing.T) {
 				t.Errorf("answer %d of %d is %v", i, n, a.Listed)
 			}
 			v.Listed = append(v.Listed, a.Listed)
+			hashes := []string{}
+			for _, h := range a.Hashes {
+				hashes = append(hashes, h.String())
+			}
+			v.Hashes = append(v.Hashes, hashes)
 			v.Keys = append(v.Keys, struct {
 				Lane string `json:"lane"`
 				Key  string `json:"key"`
@@ -98,7 +115,7 @@ func TestPlainRejects(t *testing.T) {
 			t.Errorf("request byte %d: %v", at, err)
 		}
 	}
-	for _, bad := range []string{"", "02", "020002", "02000201", "0200020100ff", "0100020100", "0201020100", "0200010100", "0200020200", "02000100"} {
+	for _, bad := range []string{"", "02", "020002", "02000201", "0200020100ff", "020002ff00ff", "020002ff09", "020002ff01", "010002ff00", "020102ff00", "020001ff00", "02000100", "02000201" + strings.Repeat("00", 31) + "00"} {
 		b, err := hex.DecodeString(bad)
 		if err != nil {
 			t.Fatal(err)
@@ -124,7 +141,7 @@ func FuzzPlainAnswers(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add([]byte{2, 0, 2, 1, 0})
+	f.Add([]byte{2, 0, 2, 255, 0})
 	f.Fuzz(func(t *testing.T, response []byte) {
 		if answers, err := q.Answers(response); err == nil && len(answers) != 2 {
 			t.Errorf("%d answers", len(answers))

@@ -1,22 +1,25 @@
-// Package phash computes the perceptual hash of a picture, together with how
-// sure each of its bits is.
+// Package phash computes the perceptual hashes of a picture, together with how
+// sure each of their bits is.
 //
-// The hash is the 64-bit pHash of goimagehash v1.1.0: the 8×8 lowest
+// One hash is the 64-bit pHash of goimagehash v1.1.0: the 8×8 lowest
 // frequencies of the discrete cosine transform of a 64×64 grey picture, each
 // compared with their median. Where goimagehash resizes with a triangle filter
 // in floating point, this package averages areas in integers. The sums are
 // exact, and the transform that follows neither multiplies and adds in one
-// expression nor depends on the processor, so that a hash is the same bits on
-// every platform.
+// expression nor depends on the processor.
+//
+// The other is PDQ (Facebook, "The TMK+PDQF Video-Hashing Algorithm and the
+// PDQ Image-Hashing Algorithm", 2019): the 16×16 lowest frequencies of a
+// blurred picture, 256 bits, computed in whole numbers from beginning to end.
+// Both are the same bits on every platform.
 //
 // The margin of a bit is the distance of its coefficient from the median. A
 // bit with a small margin is one that a re-encoded copy may have the other way
 // round; package probe turns margins into the variants worth testing.
 //
 // A picture needs structure to be hashed: all flat pictures share one hash.
-// Quality measures that structure as PDQ does (Facebook, "The TMK+PDQF
-// Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm", 2019), on the
-// same 64×64 plane; below MinQuality a picture is neither listed nor probed.
+// Quality measures that structure as PDQ does; below the gate, a picture is
+// neither listed nor probed.
 package phash
 
 import (
@@ -29,9 +32,11 @@ import (
 	"github.com/corona10/goimagehash/transforms"
 )
 
-// MinQuality is the lowest quality, of 0 to 100, at which a hash tells
-// pictures apart.
-const MinQuality = 50
+// The gate: a picture below either has a hash that many others share.
+const (
+	MinQuality   = 50 // of 0 to 100, PDQ's measure of structure
+	MinDeviation = 4  // of 0 to 127.5, the standard deviation of the brightness
+)
 
 // A PHash is a 64-bit perceptual hash. Its highest bit belongs to the lowest
 // frequency, rows first, as in goimagehash.
@@ -56,23 +61,31 @@ func ParsePHash(s string) (PHash, error) {
 
 // An Image is what hashing tells about one picture.
 type Image struct {
-	PHash   PHash
-	Margins [64]float32 // Margins[i] ≥ 0 belongs to the bit 1<<i of PHash
-	Quality int         // 0 (flat) to 100, PDQ's measure
+	PHash     PHash
+	Margins   [64]float32 // Margins[i] ≥ 0 belongs to the bit 1<<i of PHash
+	PDQ       PDQ
+	Spectrum  Spectrum // what PDQ is made of: its margins and other orientations
+	Quality   int      // 0 (flat) to 100, PDQ's measure
+	Deviation float64  // standard deviation of the brightness, 0 to 127.5
 }
 
 // Featureless reports whether the picture has too little structure for its
-// hash to mean anything.
-func (im Image) Featureless() bool { return im.Quality < MinQuality }
+// hashes to mean anything.
+func (im *Image) Featureless() bool {
+	return im.Quality < MinQuality || im.Deviation < MinDeviation
+}
 
 // Of hashes a picture. The error says what is wrong with a malformed l.
-func Of(l Luma) (Image, error) {
+func Of(l Luma) (*Image, error) {
 	if err := l.check(); err != nil {
-		return Image{}, err
+		return nil, err
 	}
-	p := l.average()
-	im := Image{Quality: p.quality()}
-	im.PHash, im.Margins = p.phash()
+	im := new(Image)
+	im.PHash, im.Margins = l.average().phash()
+	blurred := l.blur()
+	im.Spectrum = *blurred.spectrum()
+	im.PDQ = im.Spectrum.PDQ()
+	im.Quality, im.Deviation = blurred.quality(), blurred.deviation()
 	return im, nil
 }
 
@@ -119,4 +132,16 @@ func (p *plane) quality() int {
 		}
 	}
 	return min(sum/90, 100)
+}
+
+// deviation returns the standard deviation of the samples, in 8-bit steps. The
+// sums are whole numbers: 2^12 · 2^32 at most.
+func (p *plane) deviation() float64 {
+	var sum, squares uint64
+	for _, v := range p {
+		sum += uint64(v)
+		squares += uint64(v) * uint64(v)
+	}
+	n := uint64(len(p))
+	return math.Sqrt(float64(n*squares-sum*sum)) / float64(n) / (White / 255)
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/preseal/preseal/testdata/pictures"
 )
 
-func hash(t testing.TB, img image.Image) phash.Image {
+func hash(t testing.TB, img image.Image) *phash.Image {
 	t.Helper()
 	white, _, err := media.FromImage(img, 1)
 	if err != nil {
@@ -65,7 +65,7 @@ func TestDistanceToGoimagehash(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Logf("synthetic %2d: distance %d, quality %d", seed, distance(im.PHash, phash.PHash(want.GetHash())), im.Quality)
-		if again := hash(t, img); again != im {
+		if again := hash(t, img); *again != *im {
 			t.Errorf("synthetic %d hashes to %s, then to %s", seed, im.PHash, again.PHash)
 		}
 	}
@@ -160,7 +160,7 @@ func TestTraps(t *testing.T) {
 			moved.Set(x, y, whole.At(50+x, 60+y))
 		}
 	}
-	if a, b := hash(t, part), hash(t, moved); a != b {
+	if a, b := hash(t, part), hash(t, moved); *a != *b {
 		t.Errorf("a part hashes to %s, its copy to %s", a.PHash, b.PHash)
 	}
 

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/bits-and-blooms/bloom/v3"
+
+	"github.com/preseal/preseal/matcher/phash"
 )
 
 // Defaults of LaneKeys.
@@ -34,15 +36,19 @@ type Spec struct {
 	Published time.Time
 	Expires   time.Time // MaxLifetime after Published at most
 	Previous  [32]byte
+	Distance  int        // of the second hash; 0 means DefaultDistance
 	Lanes     []LaneKeys // in any order, each lane once; empty ones are left out
 }
 
 // LaneKeys are the entries of one lane.
 type LaneKeys struct {
-	Lane   Lane
-	Keys   [][]byte // each Lane.KeySize bytes; repetitions count once
-	Probes int      // 0 means 1 for digests, DefaultProbes for perceptual hashes
-	Error  float64  // per probe; 0 means DefaultDigestError, or DefaultCandidates / Probes
+	Lane    Lane
+	Keys    [][]byte // hashes, each Lane.HashSize bytes; repetitions count once
+	Probes  int      // 0 means 1 for digests, DefaultProbes for perceptual hashes
+	Error   float64  // per probe; 0 means DefaultDigestError, or DefaultCandidates / Probes
+	KeyBits int      // of PDQ keys; 0 means PDQKeyBits of entries and Probes
+	// SingleHash says that some PHash entries have no PDQ hash to confirm with.
+	SingleHash bool
 }
 
 // Build makes a snapshot file and its manifest, which remains to be signed.
@@ -55,6 +61,9 @@ func Build(spec Spec) (file []byte, m *Manifest, err error) {
 	}
 	if m.Purpose == "" {
 		m.Purpose = DefaultPurpose
+	}
+	if m.Distance = spec.Distance; m.Distance == 0 {
+		m.Distance = DefaultDistance
 	}
 	lanes := slices.Clone(spec.Lanes)
 	slices.SortFunc(lanes, func(a, b LaneKeys) int { return int(a.Lane) - int(b.Lane) })
@@ -88,23 +97,26 @@ func Build(spec Spec) (file []byte, m *Manifest, err error) {
 }
 
 func buildLane(l LaneKeys, origin string) (r row, data []byte, info LaneInfo, err error) {
-	size := l.Lane.KeySize()
+	hashSize, size := l.Lane.HashSize(), l.Lane.KeySize()
 	if size == 0 {
 		return r, nil, info, errors.New("not supported")
 	}
 	for _, k := range l.Keys {
-		if len(k) != size {
-			return r, nil, info, fmt.Errorf("a key has %d bytes, not %d", len(k), size)
+		if len(k) != hashSize {
+			return r, nil, info, fmt.Errorf("a hash has %d bytes, not %d", len(k), hashSize)
 		}
 	}
 	slices.SortFunc(l.Keys, bytes.Compare)
-	keys := slices.CompactFunc(l.Keys, bytes.Equal)
-	l.setDefaults()
+	hashes := slices.CompactFunc(l.Keys, bytes.Equal)
+	entries := uint64(len(hashes))
+	l.setDefaults(len(hashes))
 	if l.Probes < 1 || l.Probes > MaxProbes || !(l.Error > 0 && l.Error <= 0.5) {
 		return r, nil, info, fmt.Errorf("%d probes with an error rate of %g are out of range", l.Probes, l.Error)
 	}
+	if l.Lane == PDQ && (l.KeyBits < MinKeyBits || l.KeyBits > MaxKeyBits) {
+		return r, nil, info, fmt.Errorf("keys of %d bits are out of range", l.KeyBits)
+	}
 
-	entries := uint64(len(keys))
 	k := max(1, int(math.Round(-math.Log2(l.Error))))
 	bits := filterBits(entries+1, k, l.Error) // with the canary
 	if bits > maxBits {
@@ -112,18 +124,19 @@ func buildLane(l LaneKeys, origin string) (r row, data []byte, info LaneInfo, er
 	}
 	r = row{
 		kind: kindBloom, lane: uint16(l.Lane), flags: critical, entries: entries,
-		bits: bits, k: uint32(k), keyBits: uint32(8 * size), seed: seed(origin, l.Lane),
+		bits: bits, k: uint32(k), keyBits: uint32(l.KeyBits), seed: seed(origin, l.Lane),
 	}
 	s := section{seed: r.seed, filter: bloom.New(uint(bits), uint(k))}
 	add := func(key []byte) { s.filter.Add(append(slices.Clone(s.seed[:]), key...)) }
-	for _, key := range keys {
-		add(key)
+	for _, hash := range hashes {
+		add(KeyOf(l.Lane, hash, l.KeyBits))
 	}
-	info = LaneInfo{Lane: l.Lane, Entries: entries, Error: l.Error, Probes: l.Probes}
-	info.Hit = derive(size, "hit", origin, l.Lane, 0)
+	info = LaneInfo{Lane: l.Lane, Entries: entries, Error: l.Error, Probes: l.Probes, Proof: l.proof()}
+	info.Hit = KeyOf(l.Lane, derive(hashSize, "hit", origin, l.Lane, 0), l.KeyBits)
 	add(info.Hit)
 	for i := uint32(0); ; i++ {
-		if info.Miss = derive(size, "miss", origin, l.Lane, i); !s.contains(info.Miss) {
+		info.Miss = KeyOf(l.Lane, derive(hashSize, "miss", origin, l.Lane, i), l.KeyBits)
+		if !s.contains(info.Miss) {
 			break
 		}
 	}
@@ -136,8 +149,43 @@ func buildLane(l LaneKeys, origin string) (r row, data []byte, info LaneInfo, er
 	return r, data, info, err
 }
 
-func (l *LaneKeys) setDefaults() {
-	perceptual := l.Lane == PHash
+// KeyOf returns what a filter holds of a hash: the hash itself, but for PDQ its
+// keyBits lowest frequencies as an 8-byte number, big-endian.
+func KeyOf(lane Lane, hash []byte, keyBits int) []byte {
+	if lane != PDQ {
+		return hash
+	}
+	return binary.BigEndian.AppendUint64(nil, phash.PDQ(hash).Key(keyBits))
+}
+
+// Bounds of the length of PDQ keys, in bits.
+const (
+	MinKeyBits = 48
+	MaxKeyBits = 64
+)
+
+// PDQKeyBits returns how long PDQ keys must be for a list of so many entries
+// and so many probes, so that at most one innocent picture in a thousand is
+// near an entry by accident. Real hashes crowd together: they hit crowding
+// times as often as random numbers would (measured; preseal bench recall).
+func PDQKeyBits(entries, probes int) int {
+	const crowding, accidents = 64, 0.001
+	bits := math.Ceil(math.Log2(float64(entries) * float64(probes) * crowding / accidents))
+	return int(min(max(bits, MinKeyBits), MaxKeyBits))
+}
+
+func (l *LaneKeys) proof() Proof {
+	switch {
+	case l.Lane == SHA256:
+		return Exact
+	case l.SingleHash:
+		return SingleHash
+	}
+	return SecondHash
+}
+
+func (l *LaneKeys) setDefaults(entries int) {
+	perceptual := l.Lane == PHash || l.Lane == PDQ
 	if l.Probes == 0 {
 		l.Probes = 1
 		if perceptual {
@@ -149,6 +197,11 @@ func (l *LaneKeys) setDefaults() {
 		if perceptual {
 			l.Error = DefaultCandidates / float64(l.Probes)
 		}
+	}
+	if l.Lane != PDQ {
+		l.KeyBits = 8 * l.Lane.KeySize()
+	} else if l.KeyBits == 0 {
+		l.KeyBits = PDQKeyBits(entries, l.Probes)
 	}
 }
 

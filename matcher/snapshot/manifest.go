@@ -24,6 +24,11 @@ const (
 	// DefaultPurpose is what a list is for if its operator says nothing else.
 	DefaultPurpose = "upload-prevention"
 
+	// DefaultDistance and MaxDistance bound how far a picture's PDQ hash may be
+	// from the listed one, of 256 bits, for a match.
+	DefaultDistance = 31
+	MaxDistance     = 48
+
 	clockSkew = 10 * time.Minute // a client's clock may be this much late
 	format    = "preseal-manifest/1"
 	timeForm  = "2006-01-02T15:04:05Z"
@@ -39,6 +44,7 @@ type Manifest struct {
 	Previous  [32]byte // SHA-256 of the manifest before, zero for the first
 	Hash      [32]byte // SHA-256 of the snapshot file
 	Size      int64    // of the snapshot file, in bytes
+	Distance  int      // of the second hash, MaxDistance at most
 	Lanes     []LaneInfo
 
 	// Signers are the names of the trusted keys that signed, set by
@@ -52,9 +58,22 @@ type LaneInfo struct {
 	Entries uint64
 	Error   float64 // probability that a probe for an unlisted key hits
 	Probes  int     // variants of a key to test
+	Proof   Proof   // what makes a candidate a match
 	Hit     []byte  // canary: a key that is in the filter
 	Miss    []byte  // canary: a key that is not
 }
+
+// A Proof says what it takes for a listed key to be a match.
+type Proof string
+
+// The proofs. Where a list has perceptual hashes of two kinds, one finds the
+// entry and the other decides; where it does not, pictures that merely hash
+// alike cannot be told apart.
+const (
+	Exact      Proof = "exact"       // a digest is its own proof
+	SecondHash Proof = "second-hash" // the listed PDQ hash must be within Distance
+	SingleHash Proof = "single-hash" // some entries have no PDQ hash: the key alone decides
+)
 
 // FileName returns the name of the snapshot file beside the manifest.
 func (m *Manifest) FileName() string { return hex.EncodeToString(m.Hash[:]) + ".snap" }
@@ -87,8 +106,9 @@ func (m *Manifest) Text() string {
 	line("expires", m.Expires.UTC().Format(timeForm))
 	line("previous", hex.EncodeToString(m.Previous[:]))
 	line("snapshot", hex.EncodeToString(m.Hash[:]), m.Size)
+	line("distance", m.Distance)
 	for _, l := range m.Lanes {
-		line("lane", l.Lane, l.Entries, strconv.FormatFloat(l.Error, 'g', -1, 64), l.Probes,
+		line("lane", l.Lane, l.Entries, strconv.FormatFloat(l.Error, 'g', -1, 64), l.Probes, l.Proof,
 			hex.EncodeToString(l.Hit), hex.EncodeToString(l.Miss))
 	}
 	return b.String()

@@ -72,8 +72,10 @@ func openSection(r *row, data []byte, m *Manifest) (section, error) {
 	switch {
 	case !ok:
 		return section{}, failed(Corrupt, "the manifest does not name the lane %s", lane)
-	case r.entries != info.Entries || r.keyBits != uint32(8*lane.KeySize()):
-		return section{}, failed(Corrupt, "the lane %s has %d entries of %d bits, but the manifest says otherwise", lane, r.entries, r.keyBits)
+	case r.entries != info.Entries:
+		return section{}, failed(Corrupt, "the lane %s has %d entries, but the manifest says %d", lane, r.entries, info.Entries)
+	case r.keyBits != uint32(8*lane.KeySize()) && (lane != PDQ || r.keyBits < MinKeyBits || r.keyBits > MaxKeyBits):
+		return section{}, failed(Corrupt, "the lane %s has keys of %d bits", lane, r.keyBits)
 	case r.bits < 64 || r.bits > maxBits || r.k < 1 || r.k > maxHashes:
 		return section{}, failed(Corrupt, "the lane %s has a filter of %d bits with %d hash functions", lane, r.bits, r.k)
 	}

@@ -31,6 +31,7 @@ func parseManifest(text string) (*Manifest, error) {
 	hash, size, _ := strings.Cut(p.line("snapshot"), " ")
 	p.hex(m.Hash[:], hash)
 	m.Size = int64(p.number(size, 1, math.MaxInt64))
+	m.Distance = int(p.number(p.line("distance"), 0, MaxDistance))
 	if life := m.Expires.Sub(m.Published); p.err == nil && (life <= 0 || life > MaxLifetime) {
 		p.fail("the lifetime of %s is not within %s", life, MaxLifetime)
 	}
@@ -122,8 +123,8 @@ func (p *parser) hex(dst []byte, s string) {
 // lane reads one lane; lanes come in rising order, each once.
 func (p *parser) lane(before []LaneInfo) LaneInfo {
 	f := strings.Split(p.line("lane"), " ")
-	if p.err == nil && len(f) != 6 {
-		p.fail("a lane has 6 fields, not %d", len(f))
+	if p.err == nil && len(f) != 7 {
+		p.fail("a lane has 7 fields, not %d", len(f))
 	}
 	if p.err != nil {
 		return LaneInfo{}
@@ -137,14 +138,17 @@ func (p *parser) lane(before []LaneInfo) LaneInfo {
 		p.fail("the lane %s is out of order", lane)
 	}
 	info := LaneInfo{
-		Lane: lane, Entries: p.number(f[1], 1, maxEntries), Probes: int(p.number(f[3], 1, MaxProbes)),
+		Lane: lane, Entries: p.number(f[1], 1, maxEntries), Probes: int(p.number(f[3], 1, MaxProbes)), Proof: Proof(f[4]),
 		Hit: make([]byte, lane.KeySize()), Miss: make([]byte, lane.KeySize()),
 	}
 	info.Error, err = strconv.ParseFloat(f[2], 64)
 	if err != nil || !(info.Error > 0 && info.Error < 1) || strconv.FormatFloat(info.Error, 'g', -1, 64) != f[2] {
 		p.fail("the error rate %.40q is not a number between 0 and 1", f[2])
 	}
-	p.hex(info.Hit, f[4])
-	p.hex(info.Miss, f[5])
+	if ok := info.Proof == Exact; ok != (lane == SHA256) || !ok && info.Proof != SecondHash && (info.Proof != SingleHash || lane == PDQ) {
+		p.fail("%.20q is no proof for the lane %s", f[4], lane)
+	}
+	p.hex(info.Hit, f[5])
+	p.hex(info.Miss, f[6])
 	return info
 }

@@ -21,22 +21,23 @@ import (
 type Lane uint16
 
 // The lanes that have a number in the format. This version of the package
-// builds and opens SHA256 and PHash.
+// builds and opens all but MD5.
 const (
 	SHA256 Lane = 1 // SHA-256 of the file
 	MD5    Lane = 2 // MD5 of the file
-	PHash  Lane = 3 // goimagehash's pHash of the picture, 8 bytes, big-endian
-	PDQ    Lane = 4 // the lowest frequencies of the picture's PDQ hash
+	PHash  Lane = 3 // goimagehash's pHash of the picture, big-endian
+	PDQ    Lane = 4 // PDQ hash of the picture
 )
 
 // lanes lists what this package can build and open.
 var lanes = []struct {
-	lane    Lane
-	name    string
-	keySize int
+	lane              Lane
+	name              string
+	hashSize, keySize int
 }{
-	{SHA256, "sha256", 32},
-	{PHash, "phash", 8},
+	{SHA256, "sha256", 32, 32},
+	{PHash, "phash", 8, 8},
+	{PDQ, "pdq", 32, 8}, // the key is the lowest frequencies, in the low bits of a number
 }
 
 func (l Lane) String() string {
@@ -45,17 +46,25 @@ func (l Lane) String() string {
 			return known.name
 		}
 	}
-	switch l {
-	case MD5:
+	if l == MD5 {
 		return "md5"
-	case PDQ:
-		return "pdq"
 	}
 	return fmt.Sprintf("lane(%d)", uint16(l))
 }
 
-// KeySize returns the length of the lane's keys in bytes, 0 for a lane that
-// this version does not support.
+// HashSize returns the length of a listed hash in bytes, 0 for a lane that this
+// version does not support.
+func (l Lane) HashSize() int {
+	for _, known := range lanes {
+		if known.lane == l {
+			return known.hashSize
+		}
+	}
+	return 0
+}
+
+// KeySize returns the length in bytes of what a filter holds of a hash, 0 for a
+// lane that this version does not support.
 func (l Lane) KeySize() int {
 	for _, known := range lanes {
 		if known.lane == l {
@@ -72,7 +81,7 @@ func ParseLane(name string) (Lane, error) {
 			return known.lane, nil
 		}
 	}
-	if name == MD5.String() || name == PDQ.String() {
+	if name == MD5.String() {
 		return 0, fmt.Errorf("lane %s is not supported yet", name)
 	}
 	return 0, fmt.Errorf("there is no lane %.20q", name)
@@ -121,6 +130,17 @@ func (s *section) contains(key []byte) bool {
 	copy(seeded[:], s.seed[:])
 	n := copy(seeded[8:], key)
 	return n == len(key) && s.filter.Test(seeded[:8+n])
+}
+
+// KeyBits returns how many bits of a hash the keys of a lane have, 0 if the
+// snapshot does not have the lane.
+func (s *Snapshot) KeyBits(lane Lane) int {
+	for i := range s.sections {
+		if s.sections[i].Lane == lane {
+			return s.sections[i].KeyBits
+		}
+	}
+	return 0
 }
 
 // Manifest returns what vouches for the snapshot. It must not be changed.

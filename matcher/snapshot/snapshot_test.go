@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,7 +47,7 @@ func keys(lane Lane, n int) [][]byte {
 	out := make([][]byte, n)
 	for i := range out {
 		sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", lane, i))
-		out[i] = sum[:lane.KeySize()]
+		out[i] = sum[:lane.HashSize()]
 	}
 	return out
 }
@@ -54,7 +55,7 @@ func keys(lane Lane, n int) [][]byte {
 func spec(entries int) Spec {
 	return Spec{
 		Origin: "example.org/test", Version: 3, Published: now, Expires: now.Add(24 * time.Hour),
-		Lanes: []LaneKeys{{Lane: PHash, Keys: keys(PHash, entries)}, {Lane: SHA256, Keys: keys(SHA256, entries)}},
+		Lanes: []LaneKeys{{Lane: PHash, Keys: keys(PHash, entries)}, {Lane: SHA256, Keys: keys(SHA256, entries)}, {Lane: PDQ, Keys: keys(PDQ, entries)}},
 	}
 }
 
@@ -95,9 +96,9 @@ func TestRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, lane := range []Lane{SHA256, PHash} {
+	for _, lane := range []Lane{SHA256, PHash, PDQ} {
 		for _, k := range keys(lane, 8000) {
-			if !s.Contains(lane, k) {
+			if !s.Contains(lane, KeyOf(lane, k, s.KeyBits(lane))) {
 				t.Fatalf("%s: a listed key is missing", lane)
 			}
 		}
@@ -121,8 +122,8 @@ func TestRoundTrip(t *testing.T) {
 	if got.Text() != want.Text() || fmt.Sprint(got.Signers) != "[authority]" {
 		t.Errorf("got %s signed by %v, want %s", got.Text(), got.Signers, want.Text())
 	}
-	if n := len(s.Sections()); n != 2 {
-		t.Errorf("got %d sections, want 2", n)
+	if n := len(s.Sections()); n != 3 {
+		t.Errorf("got %d sections, want 3", n)
 	}
 }
 
@@ -144,7 +145,7 @@ func TestTinyListsKeepTheirErrorRate(t *testing.T) {
 		if hits > 3 { // 0.02 are expected
 			t.Errorf("%d entries: %d of 500,000 unlisted keys hit", entries, hits)
 		}
-		if len(file) > 4096 {
+		if len(file) > 8192 {
 			t.Errorf("%d entries make a file of %d bytes", entries, len(file))
 		}
 	}
@@ -167,7 +168,7 @@ func TestSectionsAreInteroperable(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, k := range keys(Lane(r.lane), 100) {
-			if !f.Test(append(bytes.Clone(r.seed[:]), k...)) {
+			if !f.Test(append(bytes.Clone(r.seed[:]), KeyOf(Lane(r.lane), k, int(r.keyBits))...)) {
 				t.Fatalf("%s: a listed key is missing", Lane(r.lane))
 			}
 		}
@@ -180,7 +181,7 @@ func TestBuildIsDeterministic(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := spec(300)
-	again.Lanes[0], again.Lanes[1] = again.Lanes[1], again.Lanes[0]
+	slices.Reverse(again.Lanes)
 	for i, k := range again.Lanes[0].Keys { // another order, and repetitions
 		again.Lanes[0].Keys = append(again.Lanes[0].Keys, k)
 		again.Lanes[0].Keys[0], again.Lanes[0].Keys[i] = again.Lanes[0].Keys[i], again.Lanes[0].Keys[0]
@@ -196,7 +197,11 @@ func TestBuildRejects(t *testing.T) {
 		"no entries":        func(s *Spec) { s.Lanes = nil },
 		"lane twice":        func(s *Spec) { s.Lanes[0].Lane = SHA256; s.Lanes[0].Keys = keys(SHA256, 3) },
 		"key of wrong size": func(s *Spec) { s.Lanes[0].Keys[1] = []byte{1} },
-		"unsupported lane":  func(s *Spec) { s.Lanes[0].Lane = PDQ },
+		"unsupported lane":  func(s *Spec) { s.Lanes[0].Lane = MD5 },
+		"47 key bits":       func(s *Spec) { s.Lanes[2].KeyBits = 47 },
+		"65 key bits":       func(s *Spec) { s.Lanes[2].KeyBits = 65 },
+		"distance of 49":    func(s *Spec) { s.Distance = 49 },
+		"negative distance": func(s *Spec) { s.Distance = -1 },
 		"no origin":         func(s *Spec) { s.Origin = "" },
 		"origin with space": func(s *Spec) { s.Origin = "a b" },
 		"origin with line":  func(s *Spec) { s.Origin = "a\nversion" },
@@ -306,7 +311,7 @@ func TestSignedButMalformed(t *testing.T) {
 func rebuilt(t *testing.T, raw []byte, compress func([]byte) []byte) ([]byte, *Manifest) {
 	t.Helper()
 	s := spec(6001)
-	s.Lanes = s.Lanes[1:]
+	s.Lanes = s.Lanes[1:2]
 	file, m, err := Build(s)
 	if err != nil {
 		t.Fatal(err)
@@ -439,7 +444,7 @@ func TestMalformedManifests(t *testing.T) {
 	lines := strings.SplitAfter(good, "\n")
 	for i := range lines[:len(lines)-1] {
 		without := strings.Join(append(append([]string{}, lines[:i]...), lines[i+1:]...), "")
-		if i < 8 { // a lane may be missing as far as the manifest alone can tell
+		if i < 9 { // a lane may be missing as far as the manifest alone can tell
 			if _, err := parseManifest(without); code(err) != Corrupt {
 				t.Errorf("without line %d: %v", i, err)
 			}
@@ -461,7 +466,12 @@ func TestMalformedManifests(t *testing.T) {
 		{"expires 2026-11-23", "expires 2026-11-21", string(Corrupt)},
 		{"previous 00", "previous ZZ", string(Corrupt)},
 		{"lane sha256", "lane sha257", string(UnsupportedVersion)},
-		{"lane sha256", "lane pdq", string(UnsupportedVersion)},
+		{"lane sha256", "lane md5", string(UnsupportedVersion)},
+		{"distance 31", "distance 49", string(Corrupt)},
+		{"1 exact ", "1 single-hash ", string(Corrupt)},
+		{"65536 second-hash ", "65536 exact ", string(Corrupt)},
+		{"65536 second-hash ", "65536  ", string(Corrupt)},
+		{"65536 second-hash ", "65536 single-hash ", ""},
 		{"lane phash", "lane sha256", string(Corrupt)},
 		{"lane sha256 3 ", "lane sha256 0 ", string(Corrupt)},
 		{"lane sha256 3 0.00390625", "lane sha256 3 NaN", string(Corrupt)},

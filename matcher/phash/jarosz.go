@@ -1,0 +1,75 @@
+package phash
+
+// PDQ blurs a picture with a box filter, twice in each direction (Jarosz), and
+// takes 64×64 points of the result. Only those points are computed here: two
+// boxes one after the other are a weighted sum of neighbours, the same for all
+// rows, and then for all columns.
+
+// A kernel is the weights of one point: of the samples from first on, in
+// 1/65536, with the sum 65536.
+type kernel struct {
+	first   int
+	weights []uint64
+}
+
+// kernels returns the weights of the 64 points of an axis of n samples.
+func kernels(n int) [Side]kernel {
+	// The reference's window has n/128 samples, rounded up, and reaches one
+	// further to the right than to the left where it is even.
+	window := (n + 2*Side - 1) / (2 * Side)
+	right := (window+2)/2 - 1
+	left := window - 1 - right
+	span := func(at int) (from, to int) { return max(0, at-left), min(n, at+right+1) }
+
+	var out [Side]kernel
+	for i := range out {
+		from, to := span((2*i + 1) * n / (2 * Side))
+		first, _ := span(from)
+		_, end := span(to - 1)
+		exact := make([]float64, end-first)
+		for at := from; at < to; at++ {
+			a, b := span(at)
+			for k := a; k < b; k++ {
+				exact[k-first] += 1 / float64((to-from)*(b-a))
+			}
+		}
+		// Rounding the running sum keeps the sum of the weights.
+		weights, sum, before := make([]uint64, len(exact)), 0.0, uint64(0)
+		for k, w := range exact {
+			sum += w
+			total := uint64(sum*65536 + 0.5)
+			weights[k], before = total-before, total
+		}
+		out[i] = kernel{first, weights}
+	}
+	return out
+}
+
+// blur returns the points that PDQ hashes.
+func (l Luma) blur() *plane {
+	across, down := kernels(l.W), kernels(l.H)
+	narrow := make([]uint64, Side*l.H) // 64 points of each row, times 256
+	for y := range l.H {
+		row := l.Pix[y*l.W : (y+1)*l.W]
+		for i := range across {
+			k, sum := &across[i], uint64(0)
+			samples := row[k.first : k.first+len(k.weights)]
+			for n, v := range samples {
+				sum += k.weights[n] * uint64(v)
+			}
+			narrow[y*Side+i] = sum >> 8
+		}
+	}
+	p := new(plane)
+	for i := range down {
+		k := &down[i]
+		for x := range Side {
+			sum := uint64(0)
+			for n, w := range k.weights {
+				sum += w * narrow[(k.first+n)*Side+x]
+			}
+			p[i*Side+x] = uint32((sum + 1<<23) >> 24)
+		}
+	}
+	return p
+}
