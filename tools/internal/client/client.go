@@ -1,0 +1,208 @@
+// Package client does what a client of preseal does, from the command line: it loads a snapshot from a folder or over
+// HTTP, checks files against it, and asks a confirmation server about candidates.
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/preseal/preseal/matcher/confirm"
+	"github.com/preseal/preseal/matcher/snapshot"
+)
+
+// Reasons for a failed exchange with a server. Failed checks of a snapshot have the codes of snapshot.Error.
+const (
+	Network   = "network"    // no connection, or it broke
+	Timeout   = "timeout"    // no answer, or none any more
+	Server    = "server"     // an answer with another HTTP status than 200
+	BadAnswer = "bad-answer" // an answer that is not what the protocol asks for
+)
+
+// An Error is a failed exchange with a server.
+type Error struct {
+	Reason string // one of the constants above
+	Err    error
+}
+
+func (e *Error) Error() string { return e.Reason + ": " + e.Err.Error() }
+
+// Unwrap returns what lies behind the failure.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Reason returns the reason that a verdict gives for err, "" if err is neither an Error nor a *snapshot.Error.
+func Reason(err error) string {
+	var e *Error
+	var s *snapshot.Error
+	switch {
+	case errors.As(err, &e):
+		return e.Reason
+	case errors.As(err, &s):
+		return string(s.Code)
+	}
+	return ""
+}
+
+// Base returns where a server's files are: an address without a path gets the path fallback, and every path ends with
+// a slash. It reports false if s is not an http or https address.
+func Base(s, fallback string) (*url.URL, bool) {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, false
+	}
+	if u.Path == "" || u.Path == "/" {
+		u.Path = "/" + fallback
+	}
+	if !strings.HasSuffix(u.Path, "/") {
+		u.Path += "/"
+	}
+	return u, true
+}
+
+// A Source is where a snapshot is: a folder or an address.
+type Source struct {
+	folder  string
+	base    *url.URL // nil for a folder
+	timeout time.Duration
+}
+
+// NewSource returns the Source that where names. Timeout is how long the server may keep silent.
+func NewSource(where string, timeout time.Duration) *Source {
+	base, _ := Base(where, "lists/")
+	return &Source{where, base, timeout}
+}
+
+// Manifest reads the manifest, a byte more than allowed at most.
+func (s *Source) Manifest(ctx context.Context) ([]byte, error) {
+	return s.read(ctx, "manifest", snapshot.MaxManifest+1)
+}
+
+// Snapshot reads the file that the manifest names, a byte more than it should have at most.
+func (s *Source) Snapshot(ctx context.Context, m *snapshot.Manifest) ([]byte, error) {
+	return s.read(ctx, m.FileName(), min(m.Size, snapshot.MaxSnapshot)+1)
+}
+
+// Load reads and verifies a snapshot as every client must.
+func (s *Source) Load(ctx context.Context, t snapshot.Trust, now time.Time) (*snapshot.Snapshot, error) {
+	b, err := s.Manifest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m, err := snapshot.OpenManifest(b, t, now)
+	if err != nil {
+		return nil, err
+	}
+	if b, err = s.Snapshot(ctx, m); err != nil {
+		return nil, err
+	}
+	return snapshot.Open(b, m)
+}
+
+func (s *Source) read(ctx context.Context, name string, limit int64) ([]byte, error) {
+	if s.base == nil {
+		f, err := os.Open(filepath.Join(s.folder, name))
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		return io.ReadAll(io.LimitReader(f, limit))
+	}
+	return exchange(ctx, s.timeout, limit, func(ctx context.Context) (*http.Request, error) {
+		return http.NewRequestWithContext(ctx, http.MethodGet, s.base.JoinPath(name).String(), nil)
+	})
+}
+
+// A Confirmer asks a confirmation server.
+type Confirmer struct {
+	base    *url.URL
+	timeout time.Duration
+}
+
+// NewConfirmer returns a Confirmer for a server's address.
+func NewConfirmer(where string, timeout time.Duration) (*Confirmer, error) {
+	base, ok := Base(where, "v1/")
+	if !ok {
+		return nil, fmt.Errorf("%q is not an http or https address", where)
+	}
+	return &Confirmer{base, timeout}, nil
+}
+
+// Ask makes one round trip.
+func (c *Confirmer) Ask(ctx context.Context, q confirm.Question) ([]confirm.Answer, error) {
+	b, err := exchange(ctx, c.timeout, int64(confirm.MaxResponse)+1, func(ctx context.Context) (*http.Request, error) {
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base.JoinPath("plain").String(), bytes.NewReader(q.Request()))
+		if err == nil {
+			r.Header.Set("Content-Type", confirm.ContentType)
+		}
+		return r, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	answers, err := q.Answers(b)
+	if err != nil {
+		return nil, &Error{BadAnswer, err}
+	}
+	return answers, nil
+}
+
+var web = &http.Client{CheckRedirect: func(r *http.Request, via []*http.Request) error {
+	if first := via[0].URL; len(via) > 3 || r.Method != http.MethodGet || r.URL.Scheme != first.Scheme || r.URL.Host != first.Host {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}}
+
+// exchange makes a request and reads limit bytes of its response at most. It gives up once the server has been silent
+// for as long as timeout.
+func exchange(ctx context.Context, timeout time.Duration, limit int64, request func(context.Context) (*http.Request, error)) ([]byte, error) {
+	silent, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	timer := time.AfterFunc(timeout, func() { cancel(context.DeadlineExceeded) })
+	defer timer.Stop()
+	fail := func(err error) error {
+		var t net.Error
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(context.Cause(silent), context.DeadlineExceeded), errors.As(err, &t) && t.Timeout():
+			return &Error{Timeout, fmt.Errorf("no answer within %s", timeout)}
+		}
+		return &Error{Network, err}
+	}
+	r, err := request(silent)
+	if err != nil {
+		return nil, err
+	}
+	response, err := web.Do(r)
+	if err != nil {
+		return nil, fail(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, &Error{Server, fmt.Errorf("%s answered with status %d", r.URL, response.StatusCode)}
+	}
+	var b bytes.Buffer
+	body := io.LimitReader(response.Body, limit)
+	for {
+		n, err := io.CopyN(&b, body, 256<<10)
+		if err == io.EOF {
+			return b.Bytes(), nil
+		}
+		if err != nil {
+			return nil, fail(err)
+		}
+		if n > 0 {
+			timer.Reset(timeout)
+		}
+	}
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/preseal/preseal/matcher"
+	"github.com/preseal/preseal/matcher/snapshot"
+	"github.com/preseal/preseal/tools/internal/client"
+	"github.com/preseal/preseal/tools/internal/output"
+	"github.com/preseal/preseal/tools/internal/picture"
+)
+
+type checkOptions struct {
+	snapshot, confirm string
+	trust             trustFlags
+	timeout           time.Duration
+}
+
+func newCheck() *cobra.Command {
+	o := &checkOptions{}
+	c := &cobra.Command{
+		Use:   "check --snapshot DIR|URL --trust KEY… [--confirm URL] FILE…",
+		Short: "Check files against a snapshot",
+		Long: `Check gives a verdict about each file, and about each file in the folders among them:
+
+  clear        not on the list; nothing was sent
+  cleared      a candidate, and the server said that it is not on the list
+  match        on the list
+  unsupported  its digest is not on the list, and it cannot be hashed as a picture
+  unavailable  no valid snapshot, or a candidate that could not be confirmed
+
+The exit status is 0 if all are clear or cleared, 3 if there is a match, else 1 if a file could not be read, else 4 if
+anything is unsupported or unavailable. An address without a path gets lists/ or v1/ appended.
+
+The plain confirmation lets the server see the candidates' hashes: it is for development and public lists only.`,
+		Example: `  preseal check --snapshot site/lists --trust keys/verifier.pub photo.jpg
+  preseal check --snapshot http://127.0.0.1:8081 --confirm http://127.0.0.1:8081 --trust keys/verifier.pub --json pictures/`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return o.run(c, args) },
+	}
+	c.Flags().StringVar(&o.snapshot, "snapshot", "", "folder or address of the snapshot")
+	c.Flags().StringVar(&o.confirm, "confirm", "", "address of the confirmation server; without it, candidates are unavailable")
+	c.Flags().DurationVar(&o.timeout, "timeout", 10*time.Second, "how long a server may keep silent")
+	o.trust.add(c)
+	require(c, "snapshot")
+	complete(c, []string{"snapshot"}, nil)
+	return c
+}
+
+func (o *checkOptions) run(c *cobra.Command, args []string) error {
+	if o.timeout <= 0 {
+		return output.Usage(output.Hint(fmt.Errorf("--timeout %s is not a time to wait", o.timeout), "for example --timeout 5s"))
+	}
+	t, err := o.trust.read()
+	if err != nil {
+		return err
+	}
+	checker := &client.Checker{}
+	if o.confirm != "" {
+		if checker.Confirmer, err = client.NewConfirmer(o.confirm, o.timeout); err != nil {
+			return output.Usage(output.Hint(err, "for example --confirm http://127.0.0.1:8081"))
+		}
+	}
+	s, err := client.NewSource(o.snapshot, o.timeout).Load(c.Context(), t, time.Now())
+	judge := checker.Check
+	switch {
+	case err == nil:
+		checker.Matcher = matcher.New(s)
+	case client.Reason(err) == "":
+		if errors.Is(err, fs.ErrNotExist) {
+			err = output.Hint(err, "--snapshot names the folder that preseal build wrote, or an http address")
+		}
+		return err
+	default:
+		problem(c, "no usable snapshot: %v", err)
+		problem(c, "hint: %s", advice(err))
+		judge = func(context.Context, *picture.Picture, time.Time) (client.Verdict, error) {
+			return client.Failed(err), nil
+		}
+	}
+	return o.judge(c, args, judge)
+}
+
+func (o *checkOptions) judge(c *cobra.Command, args []string, judge func(context.Context, *picture.Picture, time.Time) (client.Verdict, error)) error {
+	p := printer(c)
+	matches, unsure, warned := 0, 0, false
+	err := walk(c, args, func(path string) error {
+		file, err := picture.ReadFile(c.Context(), path)
+		if err != nil {
+			return err
+		}
+		v, err := judge(c.Context(), file, time.Now())
+		if err != nil {
+			return err
+		}
+		v.File = path
+		p.Record(v, line(v))
+		switch v.Kind {
+		case client.Match:
+			matches++
+		case client.Unsupported, client.Unavailable:
+			unsure++
+		}
+		if v.Kind == client.Unavailable && v.Candidates > 0 && !warned {
+			warned = true
+			problem(c, "a candidate could not be confirmed: %v", v.Detail)
+			problem(c, "hint: %s", confirmAdvice(v.Reason))
+		}
+		return p.Err()
+	})
+	switch {
+	case c.Context().Err() != nil:
+		return c.Context().Err()
+	case matches > 0:
+		return output.Exit(output.StatusMatch)
+	case err != nil:
+		return err
+	case unsure > 0:
+		return output.Exit(output.StatusUnsure)
+	}
+	return nil
+}
+
+func confirmAdvice(reason string) string {
+	switch reason {
+	case client.NoConfirmation:
+		return "name the confirmation server with --confirm"
+	case client.Overflow:
+		return "the list seems to have entries that many pictures are near to; tell its operator"
+	case client.Network, client.Timeout:
+		return "check the address given with --confirm and that preseal serve is running there"
+	case string(snapshot.Expired):
+		return "fetch a newer snapshot, or build one: they expire on purpose"
+	}
+	return "check that the address given with --confirm is that of a preseal server for this list"
+}
+
+// line is a verdict as text.
+func line(v client.Verdict) string {
+	s := fmt.Sprintf("%-12s %s", v.Kind, output.Name(v.File))
+	switch {
+	case v.Reason != "" && v.Lane != "":
+		return s + fmt.Sprintf("  (%s; candidate: %s, %s flipped)", v.Reason, v.Lane, things(*v.Distance, "bit", "bits"))
+	case v.Reason != "":
+		return s + fmt.Sprintf("  (%s)", v.Reason)
+	case v.Lane != "":
+		return s + fmt.Sprintf("  (%s, %s flipped)", v.Lane, things(*v.Distance, "bit", "bits"))
+	}
+	return s
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/preseal/preseal/testdata/pictures"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"preseal": func() {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+		code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+		stop()
+		os.Exit(code)
+	}})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Values["servers"] = map[string]*exec.Cmd{}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exit": exit, "draw": draw, "csv": csv, "flip": flip, "start": start, "end": end, "get": get,
+		},
+	})
+}
+
+// exit N ARGS… runs preseal, which must end with the exit status N.
+func exit(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	var e *exec.ExitError
+	if err := ts.Exec("preseal", args[1:]...); errors.As(err, &e) {
+		got = e.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+}
+
+// draw FILE KIND SEED draws a picture; KIND is photo, half (of the photo, JPEG quality 50), mirror or flat.
+func draw(ts *testscript.TestScript, _ bool, args []string) {
+	seed, err := strconv.ParseUint(args[2], 10, 64)
+	ts.Check(err)
+	const w, h = 640, 480
+	var b []byte
+	switch args[1] {
+	case "photo":
+		b = pictures.JPEG(pictures.Photo(seed, w, h), 90)
+	case "half":
+		b = pictures.JPEG(pictures.Scale(pictures.Photo(seed, w, h), w/2, h/2), 50)
+	case "flat":
+		b = pictures.PNG(pictures.Synthetic(8*seed, w, h))
+	default:
+		ts.Fatalf("cannot draw %s", args[1])
+	}
+	ts.Check(os.MkdirAll(filepath.Dir(ts.MkAbs(args[0])), 0o755))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o644))
+}
+
+// csv FILE N writes a list of N hashes.
+func csv(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	var b strings.Builder
+	b.WriteString("algorithm,hash,label\n")
+	for i := range n {
+		sum := sha256.Sum256(fmt.Appendf(nil, "entry %d", i))
+		if i%2 == 0 {
+			fmt.Fprintf(&b, "sha256,%x,\n", sum)
+		} else {
+			fmt.Fprintf(&b, "phash,%x,\n", sum[:8])
+		}
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o644))
+}
+
+// flip PATTERN changes a bit in the middle of each file that matches.
+func flip(ts *testscript.TestScript, _ bool, args []string) {
+	names, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(names) == 0 {
+		ts.Fatalf("no file matches %s", args[0])
+	}
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		ts.Check(err)
+		b[len(b)/2] ^= 1
+		ts.Check(os.WriteFile(name, b, 0o644))
+	}
+}
+
+// start VAR ARGS… runs preseal in the background and sets VAR to the first line that it prints.
+func start(ts *testscript.TestScript, _ bool, args []string) {
+	cmd := exec.Command("preseal", args[1:]...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Stderr = os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	ts.Value("servers").(map[string]*exec.Cmd)[args[0]] = cmd
+	ts.Defer(func() {
+		if cmd.ProcessState == nil {
+			cmd.Process.Kill()
+			cmd.Wait()
+		}
+	})
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	ts.Check(err)
+	ts.Setenv(args[0], strings.TrimSpace(line))
+}
+
+// end VAR interrupts what start began, which must end well.
+func end(ts *testscript.TestScript, _ bool, args []string) {
+	cmd := ts.Value("servers").(map[string]*exec.Cmd)[args[0]]
+	ts.Check(cmd.Process.Signal(os.Interrupt))
+	ts.Check(cmd.Wait())
+}
+
+// get STATUS URL makes a request and prints the headers and the body.
+func get(ts *testscript.TestScript, _ bool, args []string) {
+	r, err := http.Get(args[1])
+	ts.Check(err)
+	defer r.Body.Close()
+	if strconv.Itoa(r.StatusCode) != args[0] {
+		ts.Fatalf("GET %s: status %d, want %s", args[1], r.StatusCode, args[0])
+	}
+	ts.Check(r.Header.Write(ts.Stdout()))
+	_, err = io.Copy(ts.Stdout(), r.Body)
+	ts.Check(err)
+}
