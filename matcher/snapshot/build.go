@@ -127,6 +127,7 @@ func buildLane(l LaneKeys, origin string) (r row, data []byte, info LaneInfo, er
 		bits: bits, k: uint32(k), keyBits: uint32(l.KeyBits), seed: seed(origin, l.Lane),
 	}
 	s := section{seed: r.seed, filter: bloom.New(uint(bits), uint(k))}
+	s.short = newShort(s.filter.BitSet().Words(), bits, k, r.seed)
 	add := func(key []byte) { s.filter.Add(append(slices.Clone(s.seed[:]), key...)) }
 	for _, hash := range hashes {
 		add(KeyOf(l.Lane, hash, l.KeyBits))

@@ -98,6 +98,7 @@ func openSection(r *row, data []byte, m *Manifest) (section, error) {
 		},
 		seed:   r.seed,
 		filter: bloom.FromWithM(words, uint(r.bits), uint(r.k)),
+		short:  newShort(words, r.bits, int(r.k), r.seed),
 	}, nil
 }
 

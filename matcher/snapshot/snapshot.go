@@ -12,6 +12,7 @@
 package snapshot
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/bits-and-blooms/bloom/v3"
@@ -98,6 +99,7 @@ type section struct {
 	Section
 	seed   [8]byte
 	filter *bloom.BloomFilter
+	short  short // the same filter, for keys of 8 bytes
 }
 
 // A Section describes one filter of a snapshot.
@@ -123,9 +125,11 @@ func (s *Snapshot) Contains(lane Lane, key []byte) bool {
 	return false
 }
 
-// contains asks with the seed before the key. The array keeps the probing loop
-// free of allocations.
+// contains asks with the seed before the key.
 func (s *section) contains(key []byte) bool {
+	if len(key) == 8 {
+		return s.short.contains(binary.BigEndian.Uint64(key))
+	}
 	var seeded [8 + 32]byte
 	copy(seeded[:], s.seed[:])
 	n := copy(seeded[8:], key)

@@ -175,6 +175,60 @@ func TestSectionsAreInteroperable(t *testing.T) {
 	}
 }
 
+// The look-up for short keys is the library's, position by position.
+func FuzzShortKeys(f *testing.F) {
+	f.Add(uint64(1), uint64(2), uint64(3), uint64(1000), uint8(7))
+	f.Fuzz(func(t *testing.T, seed, listed, key, m uint64, k uint8) {
+		m, k = 64+m%(1<<16), 1+k%maxHashes
+		var s [8]byte
+		binary.LittleEndian.PutUint64(s[:], seed)
+		seeded := func(key uint64) []byte { return binary.BigEndian.AppendUint64(bytes.Clone(s[:]), key) }
+		filter := bloom.New(uint(m), uint(k)).Add(seeded(listed))
+		own := newShort(filter.BitSet().Words(), m, int(k), s)
+		if !own.contains(listed) {
+			t.Errorf("a listed key misses")
+		}
+		for i := range uint64(100) {
+			if key := key + i; own.contains(key) != filter.Test(seeded(key)) {
+				t.Errorf("key %x: got %v, want %v", key, own.contains(key), filter.Test(seeded(key)))
+			}
+		}
+		// A filter with all bits but one shows a single wrong position.
+		for i := range m {
+			filter.BitSet().Set(uint(i))
+		}
+		filter.BitSet().Clear(uint(key % m))
+		for i := range uint64(100) {
+			if key := key + i; own.contains(key) != filter.Test(seeded(key)) {
+				t.Errorf("key %x of a nearly full filter: got %v", key, own.contains(key))
+			}
+		}
+	})
+}
+
+func BenchmarkContains(b *testing.B) {
+	spec := spec(100_000)
+	spec.Lanes = spec.Lanes[:1]
+	file, manifest, _, trust := built(b, spec)
+	s, err := open(file, manifest, trust)
+	if err != nil {
+		b.Fatal(err)
+	}
+	key := make([]byte, 8)
+	b.Run("preseal", func(b *testing.B) {
+		for i := uint64(0); b.Loop(); i++ {
+			binary.BigEndian.PutUint64(key, i)
+			s.Contains(PHash, key)
+		}
+	})
+	b.Run("bits-and-blooms", func(b *testing.B) {
+		for i := uint64(0); b.Loop(); i++ {
+			binary.BigEndian.PutUint64(key, i)
+			s.sections[0].filter.Test(key)
+		}
+	})
+}
+
 func TestBuildIsDeterministic(t *testing.T) {
 	a, ma, err := Build(spec(300))
 	if err != nil {

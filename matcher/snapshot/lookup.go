@@ -1,0 +1,74 @@
+package snapshot
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// A short is a filter laid out for the keys of perceptual hashes, of which tens
+// of thousands are tested for one picture. It gives the same answers as
+// bloom.BloomFilter.Test for a seed and a key of 8 bytes each. Half of all
+// unlisted keys miss at the first position already, so nothing is computed
+// before it is needed.
+type short struct {
+	words []uint64
+	m     uint64
+	k     int
+	first uint64 // the state of the hash after the seed
+}
+
+// Constants of MurmurHash3, x64, 128 bits (Appleby 2011), which bits-and-blooms
+// hashes with.
+const (
+	murmur1, murmur2 = 0x87c37b91114253d5, 0x4cf5ad432745937f
+	murmur3, murmur4 = 0x52dce729, 0x38495ab5
+)
+
+func newShort(words []uint64, m uint64, k int, seed [8]byte) short {
+	h1 := mix1(binary.LittleEndian.Uint64(seed[:]))
+	return short{words, m, k, bits.RotateLeft64(h1, 27)*5 + murmur3}
+}
+
+func mix1(k uint64) uint64 { return bits.RotateLeft64(k*murmur1, 31) * murmur2 }
+
+func (f *short) contains(key uint64) bool {
+	// The key is big-endian in the hash's input.
+	h1 := f.first
+	h2 := bits.RotateLeft64(bits.RotateLeft64(bits.ReverseBytes64(key)*murmur2, 33)*murmur1, 31) + h1
+	h2 = h2*5 + murmur4
+
+	a, b := finish(h1, h2, 16)
+	if !f.has(a) {
+		return false
+	}
+	// The other two values are the hash of the same bytes and a 1.
+	c, d := finish(h1^mix1(1), h2, 17)
+	h := [4]uint64{a, b, c, d}
+	for i := 1; i < f.k; i++ {
+		if n := uint64(i); !f.has(h[n%2] + n*h[2+(n+n%2)%4/2]) {
+			return false
+		}
+	}
+	return true
+}
+
+func (f *short) has(location uint64) bool {
+	at := location % f.m
+	return f.words[at/64]>>(at%64)&1 == 1
+}
+
+func finish(h1, h2, length uint64) (a, b uint64) {
+	h1 ^= length
+	h2 ^= length
+	h1 += h2
+	h2 += h1
+	h1, h2 = scramble(h1), scramble(h2)
+	h1 += h2
+	return h1, h2 + h1
+}
+
+func scramble(h uint64) uint64 {
+	h = (h ^ h>>33) * 0xff51afd7ed558ccd
+	h = (h ^ h>>33) * 0xc4ceb9fe1a85ec53
+	return h ^ h>>33
+}
