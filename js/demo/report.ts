@@ -1,0 +1,118 @@
+import type { Decision, Policy, Verdict } from "../index.js";
+import { count, el, hexDump, ms, plural } from "./dom.js";
+import { hashGrid } from "./grid.js";
+import { conclude, total } from "./words.js";
+
+/** Everything the page knows about one attachment. */
+export interface Account {
+  file: File;
+  verdict: Verdict;
+  decision: Decision;
+  policy: Policy;
+  /** What went to the relay, if anything did. */
+  sealed?: Uint8Array;
+}
+
+const DUMPED = 64;
+
+/** Lays out what happened to one attachment, step by step. */
+export function layOutReport(account: Account): HTMLElement[] {
+  const { file, verdict, decision, policy } = account;
+  const kind = el("span", `verdict verdict-${verdict.kind}`, verdict.kind);
+  const head = el("p", "report-head", kind, el("b", "", file.name), ` ${conclude(verdict, decision, policy)}`);
+  const steps = el("ol", "steps", decodeStep(account), hashStep(verdict), probeStep(verdict), askStep(verdict));
+  return [head, steps, departures(account)];
+}
+
+function step(title: string, time: number, ...body: (Node | string)[]): HTMLElement {
+  const heading = el("h3", "", title);
+  if (time > 0) heading.append(el("span", "time", ms(time)));
+  return el("li", "step", heading, ...body);
+}
+
+function facts(rows: [string, string][]): HTMLElement {
+  return el("dl", "facts", ...rows.flatMap(([name, value]) => [el("dt", "", name), el("dd", "", value)]));
+}
+
+function decodeStep({ file, verdict: { kind, report } }: Account): HTMLElement {
+  const unknown = kind === "unsupported" ? "not recognised" : "not looked at";
+  const rows: [string, string][] = [
+    ["File", plural(file.size, "byte")],
+    ["Format", report.format ? report.format.toUpperCase() : unknown],
+  ];
+  if (report.width > 0) rows.push(["Pixels", `${report.width} × ${report.height}`]);
+  if (report.timings.read > 0) rows.push(["SHA-256", ms(report.timings.read)]);
+  return step("Decode", report.timings.decode, facts(rows));
+}
+
+function hashStep({ report }: Verdict): HTMLElement {
+  if (!report.picture) return step("Hash", 0, el("p", "quiet", "Nothing was hashed."));
+  const { phash, margins, quality } = report.picture;
+  const legend = el(
+    "p",
+    "legend",
+    "Filled is 1, outlined is 0. The smaller a square, the less sure its bit, and the sooner it is flipped.",
+  );
+  const drawing = el("div", "grid-frame", hashGrid(phash, margins));
+  const measure = facts([["Quality", `${quality} of 100`]]);
+  return step("Hash", 0, drawing, el("code", "phash", phash), measure, legend);
+}
+
+function probeStep({ report }: Verdict): HTMLElement {
+  const rows: [string, string][] = [
+    ["Probes tried", count(report.probes)],
+    [
+      "Filter",
+      report.probes === 0
+        ? "not asked"
+        : report.candidates.length === 0
+          ? "no hit"
+          : plural(report.candidates.length, "candidate"),
+    ],
+  ];
+  const body: Node[] = [facts(rows)];
+  if (report.candidates.length > 0) {
+    const cells = (tag: "th" | "td", ...values: string[]) => el("tr", "", ...values.map((value) => el(tag, "", value)));
+    const head = cells("th", "Lane", "Probe", "Bits flipped");
+    for (const cell of head.children) cell.setAttribute("scope", "col");
+    const rows = report.candidates.map((c) => cells("td", c.lane, count(c.probe), String(c.distance)));
+    body.push(el("table", "", el("caption", "hidden", "Candidates"), el("thead", "", head), el("tbody", "", ...rows)));
+  }
+  return step("Probe", report.timings.probe, ...body);
+}
+
+function askStep({ report }: Verdict): HTMLElement {
+  if (report.requests === 0) {
+    const isIdle = report.probes > 0 && report.candidates.length === 0;
+    const words = isIdle ? "No round trip: there was nothing to ask." : "No round trip.";
+    return step("Confirm", 0, el("p", "", words));
+  }
+  return step(
+    "Confirm",
+    report.timings.confirm,
+    facts([
+      ["Round trips", count(report.requests)],
+      ["Asked", plural(total(report.sent), "byte")],
+      ["Answered", plural(report.received, "byte")],
+    ]),
+  );
+}
+
+function departures({ verdict: { report }, sealed }: Account): HTMLElement {
+  const parts: HTMLElement[] = report.sent.map((body) => dump("To the confirmation server, in plain mode", body));
+  if (sealed) parts.push(dump("To the relay, sealed for Bob", sealed));
+  const size = total(sealed ? [...report.sent, sealed] : report.sent);
+  const title = el("h3", "", "What left this page", el("span", "time", plural(size, "byte")));
+  if (size === 0) parts.push(el("p", "quiet", "Nothing."));
+  return el("section", "departures", title, ...parts);
+}
+
+function dump(title: string, body: Uint8Array): HTMLElement {
+  const isCut = body.length > DUMPED;
+  const size = isCut ? `${plural(body.length, "byte")}, of which the first ${DUMPED}` : plural(body.length, "byte");
+  const text = el("pre", "hex", hexDump(body.subarray(0, DUMPED)) + (isCut ? "\n…" : ""));
+  text.tabIndex = 0;
+  text.setAttribute("aria-label", `${title}: hexadecimal`);
+  text.setAttribute("role", "group");
+  return el("div", "departure", el("p", "", el("b", "", title), ` ${size}`), text);
+}

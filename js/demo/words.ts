@@ -1,0 +1,103 @@
+import type { Decision, Outcome, Policy, UnavailableReason, UnsupportedReason, Verdict } from "../index.js";
+import { bytes } from "./dom.js";
+
+/** What the page says about one attachment. */
+export interface Explanation {
+  title: string;
+  body: string;
+}
+
+const UNSUPPORTED: Record<UnsupportedReason, string> = {
+  empty: "It is empty.",
+  "not-an-image": "It is not a picture, and this list holds pictures.",
+  format: "It is a picture in a format that this browser does not decode.",
+  undecodable: "It begins like a picture, but it could not be decoded; it may be damaged or cut short.",
+  "too-large": "It is larger than what can be checked here.",
+  featureless: "It has too little structure to be recognised by: a blank page looks like every other blank page.",
+};
+
+const UNAVAILABLE: Record<UnavailableReason, string> = {
+  "no-confirmation": "It needs a confirmation, and no confirmation server is set up.",
+  network: "A server that is needed for the check could not be reached.",
+  timeout: "A server that is needed for the check did not answer in time.",
+  server: "A server that is needed for the check answered with an error.",
+  "bad-answer": "The confirmation server’s answer made no sense, so it was not believed.",
+  overflow: "It resembles more entries than one confirmation may ask about.",
+  "decoder-untrusted": "This browser falsifies the pixels it hands out, so a hash of them would mean nothing.",
+  "engine-failed": "The checking engine could not be started, or stopped working.",
+  closed: "The list was closed while the file was checked.",
+  "bad-message": "The checking engine gave an answer that makes no sense.",
+  "version-mismatch": "The checking engine is of another version than this page.",
+  integrity: "The checking engine is not the one this page was built with, so it was not started.",
+  untrusted: "The list is not signed by anyone this page trusts.",
+  corrupt: "The list was altered or damaged on its way here.",
+  "wrong-origin": "The list comes from another publisher than the one this page expects.",
+  "wrong-purpose": "The list was made for another purpose than this.",
+  "rolled-back": "The list is older than one this browser has already seen.",
+  "not-yet-valid": "The list is dated in the future.",
+  expired: "The list has expired and was not renewed.",
+  "too-large": "The list is larger than what this page accepts.",
+  overfull: "The list would match nearly anything, so it was not believed.",
+  canary: "The list fails its own self-test.",
+  "unsupported-version": "The list is in a newer form than this page understands.",
+};
+
+/** Says in one sentence why a file, or the list itself, could not be used. */
+export function why(outcome: Outcome): string {
+  if (outcome.kind === "unsupported") return UNSUPPORTED[outcome.reason];
+  return outcome.kind === "unavailable" ? UNAVAILABLE[outcome.reason] : "";
+}
+
+/** Explains why an attachment was held back. It states what is so, and accuses nobody. */
+export function explainHeld(verdict: Verdict, policy: Policy): Explanation {
+  if (verdict.kind === "match") {
+    const thing = verdict.report.picture ? "picture" : "file";
+    const asked = total(verdict.report.sent);
+    const left = asked === 0 ? "" : ` except the ${bytes(asked)} that asked the confirmation server about its hash`;
+    return {
+      title: `This ${thing} was not sent`,
+      body:
+        `It matches an entry on the blocklist this chat uses. Nothing about it left your device${left}, and nothing was ` +
+        "reported to anyone. If you think this is a mistake, the publisher of the list can look into it.",
+    };
+  }
+  if (verdict.kind === "unsupported") {
+    return { title: "This file waits: it could not be checked", body: why(verdict) };
+  }
+  const after = policy === "fail-open" ? " Because a verification failed, it waits under either policy." : "";
+  return { title: "This file waits: the check was not possible", body: why(verdict) + after };
+}
+
+/** Says, in a few words below a sent attachment, how its check ended. */
+export function explainSent(verdict: Verdict): string {
+  if (verdict.kind === "clear") return "Checked: clear, nothing was asked";
+  if (verdict.kind === "cleared") return "Checked: cleared by the confirmation server";
+  return `Sent unchecked: ${why(verdict).replace(/\.$/, "")}`;
+}
+
+const OUTCOMES: Record<Decision, string> = {
+  send: "it was sealed and sent",
+  hold: "it waits",
+  block: "it was held back",
+};
+
+/** Says in a sentence or two what the check found and what the policy made of it. */
+export function conclude(verdict: Verdict, decision: Decision, policy: Policy): string {
+  const outcome = OUTCOMES[decision];
+  switch (verdict.kind) {
+    case "clear":
+      return `No probe hit the filter, so there was nothing to ask and ${outcome}.`;
+    case "cleared":
+      return `The filter was hit, the confirmation server lists nothing of it, and ${outcome}.`;
+    case "match":
+      return `The confirmation server lists the candidate, so ${outcome}.`;
+    default:
+      if (decision === "hold" && policy === "fail-open") return `${why(verdict)} It waits: a verification failed.`;
+      return `${why(verdict)} Under ${policy}, ${outcome}.`;
+  }
+}
+
+/** Adds up the lengths of request bodies. */
+export function total(bodies: Uint8Array[]): number {
+  return bodies.reduce((n, body) => n + body.length, 0);
+}
