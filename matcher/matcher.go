@@ -11,6 +11,7 @@ package matcher
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/preseal/preseal/matcher/confirm"
@@ -39,9 +40,8 @@ type Query struct {
 
 // A Finding is the result of a check.
 type Finding struct {
-	// Candidates are the keys that hit, digests first, then PDQ, then pHash,
-	// confirm.MaxKeys at most. Within a lane the upright picture comes first,
-	// then its windows, then what is mirrored and turned, each likeliest first.
+	// Candidates are the keys that hit, the likeliest confirm.MaxKeys of them:
+	// digests first, then in order of their probe's number.
 	Candidates []Candidate
 	// Overflow says that there were more.
 	Overflow bool
@@ -91,7 +91,7 @@ func (m *Matcher) Check(q Query, now time.Time) (Finding, error) {
 	if _, ok := m.snapshot.Manifest().Lane(snapshot.SHA256); ok {
 		f.Probes++
 		if m.snapshot.Contains(snapshot.SHA256, q.SHA256[:]) {
-			f.add(Candidate{Lane: snapshot.SHA256, Key: bytes.Clone(q.SHA256[:]), Probe: 1})
+			f.hit(Candidate{Lane: snapshot.SHA256, Key: bytes.Clone(q.SHA256[:]), Probe: 1})
 		}
 	}
 	f.Featureless = len(q.Pictures) > 0
@@ -119,6 +119,7 @@ func (m *Matcher) Check(q Query, now time.Time) (Finding, error) {
 			}
 		}
 	}
+	f.rank()
 	return f, nil
 }
 
@@ -148,18 +149,29 @@ func (m *Matcher) Confirmed(c Candidate, a confirm.Answer) (match bool, distance
 	return distance <= m.snapshot.Manifest().Distance, distance
 }
 
-// add appends a candidate if there is room, or adds its hashes to what is
-// there already.
-func (f *Finding) add(c Candidate) {
+// maxHits bounds what a filter that hits too often can make of one file.
+const maxHits = 1024
+
+// hit takes a candidate, or adds its hashes to what is there already.
+func (f *Finding) hit(c Candidate) {
 	for i := range f.Candidates {
 		if have := &f.Candidates[i]; have.Lane == c.Lane && bytes.Equal(have.Key, c.Key) {
 			have.PDQs = append(have.PDQs, c.PDQs...)
 			return
 		}
 	}
-	if len(f.Candidates) == confirm.MaxKeys {
+	if len(f.Candidates) == maxHits {
 		f.Overflow = true
 		return
 	}
 	f.Candidates = append(f.Candidates, c)
+}
+
+// rank sorts the candidates and keeps as many as one question holds. Digests
+// have one probe each and come first of those with the number 1.
+func (f *Finding) rank() {
+	slices.SortStableFunc(f.Candidates, func(a, b Candidate) int { return a.Probe - b.Probe })
+	if len(f.Candidates) > confirm.MaxKeys {
+		f.Candidates, f.Overflow = f.Candidates[:confirm.MaxKeys:confirm.MaxKeys], true
+	}
 }

@@ -69,7 +69,7 @@ func (m *Matcher) probe(f *Finding, lane snapshot.LaneInfo, v view) {
 		number++
 		binary.BigEndian.PutUint64(b[:], key^flips)
 		if m.snapshot.Contains(lane.Lane, b[:]) {
-			f.add(Candidate{
+			f.hit(Candidate{
 				Lane: lane.Lane, Key: bytes.Clone(b[:]), PDQs: []phash.PDQ{v.pdq},
 				Probe: number, Distance: bits.OnesCount64(flips), Window: v.window, Orientation: v.orientation,
 			})

@@ -16,7 +16,7 @@ const (
 	// BT.601 luma in 1/65536, as image/color has it too.
 	lumaR, lumaG, lumaB = 19595, 38470, 7471
 
-	lanes = 0x00ff00ff00ff00ff // every other byte of eight
+	evens = 0x00ff00ff00ff00ff // every other byte of eight
 	alpha = 0xff000000ff000000 // the alpha bytes of two pixels
 )
 
@@ -135,20 +135,20 @@ func addPairs(redBlue, greenAlpha []uint64, row []byte) bool {
 		p, q := binary.LittleEndian.Uint64(row), binary.LittleEndian.Uint64(row[8:])
 		s, t := binary.LittleEndian.Uint64(row[16:]), binary.LittleEndian.Uint64(row[24:])
 		all &= p & q & s & t
-		rb[0] += p & lanes
-		ga[0] += p >> 8 & lanes
-		rb[1] += q & lanes
-		ga[1] += q >> 8 & lanes
-		rb[2] += s & lanes
-		ga[2] += s >> 8 & lanes
-		rb[3] += t & lanes
-		ga[3] += t >> 8 & lanes
+		rb[0] += p & evens
+		ga[0] += p >> 8 & evens
+		rb[1] += q & evens
+		ga[1] += q >> 8 & evens
+		rb[2] += s & evens
+		ga[2] += s >> 8 & evens
+		rb[3] += t & evens
+		ga[3] += t >> 8 & evens
 		row, rb, ga = row[32:], rb[4:], ga[4:]
 	}
 	for i := range rb {
 		two := pair(row, i)
-		rb[i] += two & lanes
-		ga[i] += two >> 8 & lanes
+		rb[i] += two & evens
+		ga[i] += two >> 8 & evens
 		if 8*i+4 == len(row) {
 			two |= 0xff << 56 // no pixel is there
 		}
@@ -161,8 +161,8 @@ func addPairs(redBlue, greenAlpha []uint64, row []byte) bool {
 func subtractPairs(redBlue, greenAlpha []uint64, row []byte) {
 	for i := range redBlue {
 		two := pair(row, i)
-		redBlue[i] -= two & lanes
-		greenAlpha[i] -= two >> 8 & lanes
+		redBlue[i] -= two & evens
+		greenAlpha[i] -= two >> 8 & evens
 	}
 }
 

@@ -18,8 +18,11 @@ type Info struct {
 	Orientation int
 }
 
-// maxParts bounds the segments, chunks or boxes that are walked through.
-const maxParts = 4096
+// What is walked through at most. Encoders cut PNG data into chunks of 8 KB or so.
+const (
+	maxParts  = 4096 // segments and boxes
+	maxChunks = 1 << 17
+)
 
 // Sniff recognises the format of a file of size bytes by its content, never by
 // its name, and reads the picture's dimensions. It reads a few small pieces of
@@ -45,7 +48,7 @@ func Sniff(r io.ReaderAt, size int64) (Info, error) {
 	case "jpeg":
 		err = f.jpeg(&info)
 	case "png":
-		err = f.fixed(&info, 16, binary.BigEndian)
+		err = f.png(&info)
 	case "gif":
 		err = f.gif(&info)
 	case "bmp":
@@ -145,6 +148,33 @@ func (f *file) fixed(info *Info, at int64, order binary.ByteOrder) error {
 	return nil
 }
 
+// png reads the header and walks through the chunks to the last one (PNG, third
+// edition, 5.3): browsers differ in what they make of a truncated file.
+func (f *file) png(info *Info) error {
+	if err := f.fixed(info, 16, binary.BigEndian); err != nil {
+		return err
+	}
+	if err := checkSize(info.Width, info.Height); err != nil {
+		return err // before the walk, which needs more of the file
+	}
+	at := int64(8)
+	for range maxChunks {
+		var b [8]byte
+		if err := f.read(at, b[:]); err != nil {
+			return err
+		}
+		length := int64(binary.BigEndian.Uint32(b[:]))
+		if at+12+length > f.size {
+			break
+		}
+		if string(b[4:]) == "IEND" {
+			return nil
+		}
+		at += 12 + length
+	}
+	return fail(Undecodable, "the file ends within the image")
+}
+
 func (f *file) gif(info *Info) error {
 	var b [4]byte
 	if err := f.read(6, b[:]); err != nil {
@@ -170,10 +200,14 @@ func (f *file) bmp(info *Info) error {
 
 // webp reads the first chunk (RFC 9649, section 2).
 func (f *file) webp(info *Info) error {
-	b := make([]byte, 18)
-	if err := f.read(12, b); err != nil {
+	b := make([]byte, 26)
+	if err := f.read(4, b); err != nil {
 		return err
 	}
+	if whole := 8 + int64(binary.LittleEndian.Uint32(b)); whole > f.size {
+		return fail(Undecodable, "the file ends within the image")
+	}
+	b = b[8:]
 	le24 := func(b []byte) int { return int(b[0]) | int(b[1])<<8 | int(b[2])<<16 }
 	switch data := b[8:]; string(b[:4]) {
 	case "VP8X":

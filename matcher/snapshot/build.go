@@ -19,8 +19,9 @@ import (
 const (
 	// DefaultProbes is the number of variants tested of a perceptual hash.
 	DefaultProbes = 1 << 16
-	// DefaultCandidates is how many innocent pictures in one hold a candidate
-	// by the filter's error alone: probes times error.
+	// DefaultCandidates is how many innocent pictures in one have a candidate in a
+	// lane by the filter's error alone: the error times all probes of a picture
+	// without a frame. Each further window adds as much again for its probes.
 	DefaultCandidates = 0.0025
 	// DefaultDigestError is the error rate of exact digests. It is high on
 	// purpose: a filter that answers few questions wrongly tells whoever
@@ -45,7 +46,7 @@ type LaneKeys struct {
 	Lane    Lane
 	Keys    [][]byte // hashes, each Lane.HashSize bytes; repetitions count once
 	Probes  int      // 0 means 1 for digests, DefaultProbes for perceptual hashes
-	Error   float64  // per probe; 0 means DefaultDigestError, or DefaultCandidates / Probes
+	Error   float64  // per probe; 0 means DefaultDigestError, or what DefaultCandidates needs
 	KeyBits int      // of PDQ keys; 0 means PDQKeyBits of entries and Probes
 	// SingleHash says that some PHash entries have no PDQ hash to confirm with.
 	SingleHash bool
@@ -197,6 +198,9 @@ func (l *LaneKeys) setDefaults(entries int) {
 		l.Error = DefaultDigestError
 		if perceptual {
 			l.Error = DefaultCandidates / float64(l.Probes)
+		}
+		if l.Lane == PDQ { // the seven other orientations have an eighth of the probes each
+			l.Error *= 8.0 / 15
 		}
 	}
 	if l.Lane != PDQ {

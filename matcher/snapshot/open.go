@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"math/bits"
 
 	"github.com/bits-and-blooms/bloom/v3"
@@ -90,6 +91,11 @@ func openSection(r *row, data []byte, m *Manifest) (section, error) {
 	fill := float64(set) / float64(r.bits)
 	if fill > MaxFill {
 		return section{}, failed(Overfull, "the lane %s has %.0f %% of its bits set, more than %.0f %%", lane, 100*fill, 100*MaxFill)
+	}
+	// Each entry sets at most k bits, and so does the canary. Fewer are set where
+	// positions coincide, but not by more than what a random filter loses.
+	if expected := -math.Expm1(-float64(r.k) * float64(r.entries) / float64(r.bits)); uint64(set) > uint64(r.k)*(r.entries+1) || fill < expected/4 {
+		return section{}, failed(Corrupt, "the lane %s cannot hold %d entries in %d set bits of %d", lane, r.entries, set, r.bits)
 	}
 	return section{
 		Section: Section{

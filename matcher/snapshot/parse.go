@@ -38,6 +38,9 @@ func parseManifest(text string) (*Manifest, error) {
 	for len(p.lines) > 0 && p.err == nil && !strings.HasPrefix(p.lines[0], "x-") {
 		m.Lanes = append(m.Lanes, p.lane(m.Lanes))
 	}
+	if len(m.Lanes) == 0 {
+		p.fail("there is no lane")
+	}
 	for _, rest := range p.lines {
 		if key, _, ok := strings.Cut(rest, " "); !ok || !strings.HasPrefix(key, "x-") {
 			p.fail("unknown line %.40q", rest)

@@ -408,7 +408,7 @@ func TestHostileFilters(t *testing.T) {
 			}
 			return compress(raw)
 		}, Overfull},
-		{"nothing hits", nil, func(raw []byte) []byte { clear(raw[bloomHeaderSize:]); return compress(raw) }, Canary},
+		{"nothing hits", nil, func(raw []byte) []byte { clear(raw[bloomHeaderSize:]); return compress(raw) }, Corrupt},
 		{"m differs inside", nil, func(raw []byte) []byte { raw[7]++; return compress(raw) }, Corrupt},
 		{"k differs inside", nil, func(raw []byte) []byte { raw[15]++; return compress(raw) }, Corrupt},
 		{"length differs inside", nil, func(raw []byte) []byte { raw[16] = 255; return compress(raw) }, Corrupt},
@@ -422,6 +422,21 @@ func TestHostileFilters(t *testing.T) {
 		_, err := Open(file, m)
 		if c.want == "" && err != nil || c.want != "" && code(err) != c.want {
 			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
+		}
+	}
+}
+
+// A signer cannot claim more or fewer entries than the filter holds.
+func TestEntriesThatLie(t *testing.T) {
+	for _, entries := range []uint64{1, 1 << 20} {
+		file, _, good, _ := built(t, spec(200))
+		m := *good
+		m.Lanes = slices.Clone(m.Lanes)
+		m.Lanes[1].Entries = entries // phash
+		binary.LittleEndian.PutUint64(file[headerSize+rowSize+24:], entries)
+		m.Hash = sha256.Sum256(file)
+		if _, err := Open(file, &m); code(err) != Corrupt {
+			t.Errorf("%d entries instead of 200: %v", entries, err)
 		}
 	}
 }
