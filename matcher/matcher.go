@@ -126,11 +126,16 @@ func (m *Matcher) Check(q Query, now time.Time) (Finding, error) {
 // Confirmed reports whether a server's answer makes a candidate a match, and
 // the smallest distance of the picture's PDQ hash to a listed one, -1 if none
 // was compared. A digest is its own proof. A perceptual key is not: the second
-// hash decides, unless the manifest says that the lane has none.
-func (m *Matcher) Confirmed(c Candidate, a confirm.Answer) (match bool, distance int) {
+// hash decides, unless the manifest says that the lane has entries without one.
+// Where the manifest promises a second hash, an answer without one is an error
+// that wraps confirm.ErrMalformed: it does not clear the file.
+func (m *Matcher) Confirmed(c Candidate, a confirm.Answer) (match bool, distance int, err error) {
 	lane, ok := m.snapshot.Manifest().Lane(c.Lane)
-	if !ok || !a.Listed {
-		return false, -1
+	if !ok {
+		return false, -1, fmt.Errorf("the snapshot has no lane %s", c.Lane)
+	}
+	if !a.Listed {
+		return false, -1, nil
 	}
 	distance = -1
 	for _, listed := range a.Hashes {
@@ -142,11 +147,13 @@ func (m *Matcher) Confirmed(c Candidate, a confirm.Answer) (match bool, distance
 	}
 	switch {
 	case lane.Proof == snapshot.Exact:
-		return true, -1
-	case distance < 0:
-		return lane.Proof == snapshot.SingleHash, -1
+		return true, -1, nil
+	case distance >= 0:
+		return distance <= m.snapshot.Manifest().Distance, distance, nil
+	case lane.Proof == snapshot.SingleHash:
+		return true, -1, nil
 	}
-	return distance <= m.snapshot.Manifest().Distance, distance
+	return false, -1, fmt.Errorf("%w: no second hash for the lane %s", confirm.ErrMalformed, c.Lane)
 }
 
 // maxHits bounds what a filter that hits too often can make of one file.

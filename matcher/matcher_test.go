@@ -241,19 +241,21 @@ func TestConfirmed(t *testing.T) {
 		{m, snapshot.SHA256, confirm.Answer{Listed: true}, true, -1},
 		{m, snapshot.SHA256, confirm.Answer{}, false, -1},
 		{m, snapshot.PDQ, confirm.Answer{}, false, -1},
-		{m, snapshot.PDQ, confirm.Answer{Listed: true}, false, -1}, // the manifest promises a second hash
 		{m, snapshot.PDQ, confirm.Answer{Listed: true, Hashes: []phash.PDQ{own}}, true, 0},
 		{m, snapshot.PDQ, confirm.Answer{Listed: true, Hashes: []phash.PDQ{other}}, true, 11},
 		{m, snapshot.PDQ, confirm.Answer{Listed: true, Hashes: []phash.PDQ{{1, 2, 3, 4, 5, 6, 7, 255, 255, 255, 255}}}, false, 50},
 		{m, snapshot.PHash, confirm.Answer{Listed: true, Hashes: []phash.PDQ{{9, 9, 9, 9}, other}}, true, 11},
-		{m, snapshot.PHash, confirm.Answer{Listed: true}, false, -1},
-		{m, snapshot.MD5, confirm.Answer{Listed: true}, false, -1},
 		{single, snapshot.PHash, confirm.Answer{Listed: true}, true, -1},
 		{single, snapshot.PHash, confirm.Answer{Listed: true, Hashes: []phash.PDQ{other}}, false, 11},
 	} {
 		candidate := matcher.Candidate{Lane: c.lane, PDQs: []phash.PDQ{own}}
-		if match, distance := c.m.Confirmed(candidate, c.answer); match != c.match || distance != c.distance {
-			t.Errorf("case %d: got %v at %d, want %v at %d", i, match, distance, c.match, c.distance)
+		if match, distance, err := c.m.Confirmed(candidate, c.answer); match != c.match || distance != c.distance || err != nil {
+			t.Errorf("case %d: got %v at %d, %v; want %v at %d", i, match, distance, err, c.match, c.distance)
+		}
+	}
+	for _, lane := range []snapshot.Lane{snapshot.PDQ, snapshot.PHash, snapshot.MD5} {
+		if match, _, err := m.Confirmed(matcher.Candidate{Lane: lane}, confirm.Answer{Listed: true}); match || err == nil {
+			t.Errorf("lane %s without a promised second hash: got %v, %v", lane, match, err)
 		}
 	}
 }

@@ -187,8 +187,11 @@ func (e *engine) confirmed(args []js.Value) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	match, distance := e.matcher.Confirmed(matcher.Candidate{Lane: lane, PDQs: own},
+	match, distance, err := e.matcher.Confirmed(matcher.Candidate{Lane: lane, PDQs: own},
 		confirm.Answer{Listed: args[1].Get("listed").Bool(), Hashes: listed})
+	if err != nil {
+		return nil, err
+	}
 	return map[string]any{"match": match, "distance": distance}, nil
 }
 
@@ -227,6 +230,8 @@ func function(f func(args []js.Value) (any, error)) js.Func {
 			return failure(string(failed.Code), err.Error(), false)
 		case errors.As(err, &unfit):
 			return failure(unfit.Reason, err.Error(), false)
+		case errors.Is(err, confirm.ErrMalformed):
+			return failure("bad-answer", err.Error(), false)
 		case err != nil:
 			return failure("invalid", err.Error(), false)
 		}

@@ -18,7 +18,7 @@ const (
 	// MaxKeys is the most candidates that one question holds.
 	MaxKeys = 16
 	// MaxHashes is the most second hashes in one answer: entries can share a key.
-	MaxHashes = 8
+	MaxHashes = 254
 	// MaxRequest and MaxResponse bound the messages, in bytes.
 	MaxRequest  = headerSize + MaxKeys*(2+maxKey)
 	MaxResponse = headerSize + MaxKeys*(1+MaxHashes*hashSize)

@@ -115,7 +115,7 @@ func TestPlainRejects(t *testing.T) {
 			t.Errorf("request byte %d: %v", at, err)
 		}
 	}
-	for _, bad := range []string{"", "02", "020002", "02000201", "0200020100ff", "020002ff00ff", "020002ff09", "020002ff01", "010002ff00", "020102ff00", "020001ff00", "02000100", "02000201" + strings.Repeat("00", 31) + "00"} {
+	for _, bad := range []string{"", "02", "020002", "02000201", "0200020100ff", "020002ff00ff", "020002ff09", "020002fffe", "020002ff01", "010002ff00", "020102ff00", "020001ff00", "02000100", "02000201" + strings.Repeat("00", 31) + "00"} {
 		b, err := hex.DecodeString(bad)
 		if err != nil {
 			t.Fatal(err)
