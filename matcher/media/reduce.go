@@ -130,25 +130,23 @@ func (r *reducer) rgba(row []byte) {
 // addPairs adds a row, two pixels a word, and reports whether it is opaque.
 func addPairs(redBlue, greenAlpha []uint64, row []byte) bool {
 	all := uint64(alpha)
-	rb, ga := redBlue, greenAlpha
-	for len(row) >= 32 && len(rb) >= 4 && len(ga) >= 4 {
-		p, q := binary.LittleEndian.Uint64(row), binary.LittleEndian.Uint64(row[8:])
-		s, t := binary.LittleEndian.Uint64(row[16:]), binary.LittleEndian.Uint64(row[24:])
-		all &= p & q & s & t
-		rb[0] += p & evens
-		ga[0] += p >> 8 & evens
-		rb[1] += q & evens
-		ga[1] += q >> 8 & evens
-		rb[2] += s & evens
-		ga[2] += s >> 8 & evens
-		rb[3] += t & evens
-		ga[3] += t >> 8 & evens
-		row, rb, ga = row[32:], rb[4:], ga[4:]
+	i := 0
+	for ; 8*i+32 <= len(row); i += 4 {
+		// Arrays of a known length: one check of bounds for all their elements.
+		p := (*[32]byte)(row[8*i:])
+		rb, ga := (*[4]uint64)(redBlue[i:]), (*[4]uint64)(greenAlpha[i:])
+		a, b := binary.LittleEndian.Uint64(p[0:]), binary.LittleEndian.Uint64(p[8:])
+		c, d := binary.LittleEndian.Uint64(p[16:]), binary.LittleEndian.Uint64(p[24:])
+		rb[0], ga[0] = rb[0]+a&evens, ga[0]+a>>8&evens
+		rb[1], ga[1] = rb[1]+b&evens, ga[1]+b>>8&evens
+		rb[2], ga[2] = rb[2]+c&evens, ga[2]+c>>8&evens
+		rb[3], ga[3] = rb[3]+d&evens, ga[3]+d>>8&evens
+		all &= a & b & c & d
 	}
-	for i := range rb {
+	for ; i < len(redBlue); i++ {
 		two := pair(row, i)
-		rb[i] += two & evens
-		ga[i] += two >> 8 & evens
+		redBlue[i] += two & evens
+		greenAlpha[i] += two >> 8 & evens
 		if 8*i+4 == len(row) {
 			two |= 0xff << 56 // no pixel is there
 		}

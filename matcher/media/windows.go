@@ -76,10 +76,9 @@ const (
 )
 
 // cut takes away as many lines of each side as measure says.
-func (a area) cut(l phash.Luma, measure func(lines) int) area {
+func (a area) cut(l phash.Luma, measure func(*lines) int) area {
 	for s := top; s <= right; s++ {
-		n := measure(lines{l, a, s})
-		switch s {
+		switch n := measure(a.lines(l, s)); s {
 		case top:
 			a.y0 += n
 		case bottom:
@@ -93,53 +92,68 @@ func (a area) cut(l phash.Luma, measure func(lines) int) area {
 	return a
 }
 
-// lines are the rows or columns of an area, counted from one side.
+// lines are the rows or columns of an area, counted from one side. Of each,
+// evenly spaced samples are looked at.
 type lines struct {
-	l phash.Luma
-	area
-	side
+	pix     []uint16
+	offsets []int // of the samples of line 0
+	step    int   // from a line to the next
+	count   int
 }
 
-// count returns how many lines there are.
-func (v lines) count() int {
-	if v.side == top || v.side == bottom {
-		return v.y1 - v.y0
+func (a area) lines(l phash.Luma, s side) *lines {
+	w, h := a.x1-a.x0, a.y1-a.y0
+	v := &lines{pix: l.Pix, step: l.W, count: h}
+	start, along, length := a.y0*l.W+a.x0, 1, w
+	if s == left || s == right {
+		v.step, v.count, along, length = 1, w, l.W, h
 	}
-	return v.x1 - v.x0
-}
-
-// line returns evenly spaced samples of line i: into buf, which has room for
-// looks of them.
-func (v lines) line(i int, buf *[looks]int32) []int32 {
-	length := v.x1 - v.x0
-	if v.side == left || v.side == right {
-		length = v.y1 - v.y0
+	if s == bottom || s == right {
+		start, v.step = start+(v.count-1)*v.step, -v.step
 	}
 	n := min(length, looks)
-	out := buf[:n]
-	for k := range out {
-		at := (2*k + 1) * length / (2 * n)
-		x, y := v.x0+at, v.y0+i
-		switch v.side {
-		case bottom:
-			y = v.y1 - 1 - i
-		case left:
-			x, y = v.x0+i, v.y0+at
-		case right:
-			x, y = v.x1-1-i, v.y0+at
-		}
-		out[k] = int32(v.l.Pix[y*v.l.W+x])
+	for k := range n {
+		v.offsets = append(v.offsets, start+(2*k+1)*length/(2*n)*along)
 	}
-	return out
+	return v
+}
+
+// middle returns the median of line 0.
+func (v *lines) middle() int {
+	samples := make([]int, len(v.offsets))
+	for k, at := range v.offsets {
+		samples[k] = int(v.pix[at])
+	}
+	slices.Sort(samples)
+	return samples[len(samples)/2]
+}
+
+// share returns how much of line i is as bright as ground.
+func (v *lines) share(i, ground int) float64 {
+	n := 0
+	for _, at := range v.offsets {
+		if d := int(v.pix[at+i*v.step]) - ground; d <= plain && d >= -plain {
+			n++
+		}
+	}
+	return float64(n) / float64(len(v.offsets))
+}
+
+// past returns how many lines to cut if line i is the first of the inside:
+// one more where scaling may have mixed it with what is outside.
+func (v *lines) past(i int) int {
+	if i == 0 || i+1 >= v.count {
+		return 0
+	}
+	return i + 1
 }
 
 // uniform counts the lines that have one brightness, the same for all.
-func uniform(v lines) int {
-	var buf [looks]int32
-	ground := middle(v.line(0, &buf))
-	for i := range v.count() {
-		if share(v.line(i, &buf), ground) < 0.98 {
-			return past(i, v)
+func uniform(v *lines) int {
+	ground := v.middle()
+	for i := range v.count {
+		if v.share(i, ground) < 0.98 {
+			return v.past(i)
 		}
 	}
 	return 0 // uniform all over: there is nothing inside
@@ -148,66 +162,37 @@ func uniform(v lines) int {
 // bar counts the lines up to where the brightness of the first one no longer
 // makes up a good part. What a bar holds besides, such as text, leaves that
 // much of it free.
-func bar(v lines) int {
-	var buf [looks]int32
-	first := v.line(0, &buf)
-	ground := middle(first)
-	if share(first, ground) < 0.7 {
+func bar(v *lines) int {
+	ground := v.middle()
+	if v.share(0, ground) < 0.7 {
 		return 0
 	}
-	for i := range v.count() * deepest / 100 {
-		if share(v.line(i, &buf), ground) < 0.3 {
-			return past(i, v)
+	for i := range v.count * deepest / 100 {
+		if v.share(i, ground) < 0.3 {
+			return v.past(i)
 		}
 	}
 	return 0
 }
 
 // edge counts the lines before the sharpest change across the whole length.
-func edge(v lines) int {
-	var here, there [looks]int32
-	best, cut := 0.75, 0
-	for i := 2; i < v.count()*deepest/100; i++ {
-		before, after := v.line(i-2, &here), v.line(i, &there)
+func edge(v *lines) int {
+	const apart = 2 // lines: scaling blurs an edge
+	best, cut := len(v.offsets)*3/4, 0
+	for i := apart; i < v.count*deepest/100; i++ {
 		up, down := 0, 0
-		for k, b := range before {
-			switch d := after[k] - b; {
+		for _, at := range v.offsets {
+			at += i * v.step
+			switch d := int(v.pix[at]) - int(v.pix[at-apart*v.step]); {
 			case d > plain:
 				up++
 			case d < -plain:
 				down++
 			}
 		}
-		if score := float64(max(up, down)) / float64(len(before)); score > best {
-			best, cut = score, i
+		if n := max(up, down); n > best {
+			best, cut = n, i
 		}
 	}
 	return cut
-}
-
-// past returns how many lines to cut if line i is the first of the inside:
-// one more where scaling may have mixed it with what is outside.
-func past(i int, v lines) int {
-	if i == 0 || i+1 >= v.count() {
-		return 0
-	}
-	return i + 1
-}
-
-// middle returns the median of a few samples.
-func middle(line []int32) int32 {
-	sorted := slices.Clone(line)
-	slices.Sort(sorted)
-	return sorted[len(sorted)/2]
-}
-
-// share returns how much of a line is as bright as ground.
-func share(line []int32, ground int32) float64 {
-	n := 0
-	for _, v := range line {
-		if d := v - ground; d <= plain && d >= -plain {
-			n++
-		}
-	}
-	return float64(n) / float64(len(line))
 }
