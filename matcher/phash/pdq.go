@@ -136,6 +136,21 @@ func (s *Spectrum) Margins(n int) []float32 {
 	return margins
 }
 
+// unsure counts the margins of the 64 lowest frequencies that are below half a
+// step of brightness in the orthonormal transform. That one has 1/32 of the
+// values here; besides, Margins are twice the distance, samples have 256 parts
+// of a step, and cosines 2^14.
+func (s *Spectrum) unsure() int {
+	const half = (White / 255 / 2) * 2 * (Side / 2) << 28
+	n := 0
+	for _, m := range s.Margins(len(lowest)) {
+		if m < half {
+			n++
+		}
+	}
+	return n
+}
+
 // medians returns the two middle coefficients. The reference takes the lower
 // one, so that exactly half of the bits are set unless coefficients are equal.
 func (s *Spectrum) medians() (low, high int64) {

@@ -32,10 +32,13 @@ import (
 	"github.com/corona10/goimagehash/transforms"
 )
 
-// The gate: a picture below either has a hash that many others share.
+// The gate: a picture beyond any of these has a hash that others share, or that
+// no copy of it keeps. Photographs are far inside: of 158, 99 in 100 had 3
+// unsure bits at most.
 const (
 	MinQuality   = 50 // of 0 to 100, PDQ's measure of structure
 	MinDeviation = 4  // of 0 to 127.5, the standard deviation of the brightness
+	MaxUnsure    = 12 // of the 64 lowest PDQ bits, those that hang on half a step of brightness
 )
 
 // A PHash is a 64-bit perceptual hash. Its highest bit belongs to the lowest
@@ -67,12 +70,13 @@ type Image struct {
 	Spectrum  Spectrum // what PDQ is made of: its margins and other orientations
 	Quality   int      // 0 (flat) to 100, PDQ's measure
 	Deviation float64  // standard deviation of the brightness, 0 to 127.5
+	Unsure    int      // how many of the 64 lowest PDQ bits any noise would flip
 }
 
 // Featureless reports whether the picture has too little structure for its
 // hashes to mean anything.
 func (im *Image) Featureless() bool {
-	return im.Quality < MinQuality || im.Deviation < MinDeviation
+	return im.Quality < MinQuality || im.Deviation < MinDeviation || im.Unsure > MaxUnsure
 }
 
 // Of hashes a picture. The error says what is wrong with a malformed l.
@@ -85,7 +89,7 @@ func Of(l Luma) (*Image, error) {
 	blurred := l.blur()
 	im.Spectrum = *blurred.spectrum()
 	im.PDQ = im.Spectrum.PDQ()
-	im.Quality, im.Deviation = blurred.quality(), blurred.deviation()
+	im.Quality, im.Deviation, im.Unsure = blurred.quality(), blurred.deviation(), im.Spectrum.unsure()
 	return im, nil
 }
 

@@ -135,6 +135,23 @@ func TestFlatPicturesAreFeatureless(t *testing.T) {
 	}
 }
 
+// Symmetric patterns have plenty of structure and hardly a bit that is sure.
+func TestPatternsAreFeatureless(t *testing.T) {
+	for name, level := range map[string]func(x, y int) uint8{
+		"checkerboard": func(x, y int) uint8 { return uint8((x/16 + y/16) % 2 * 200) },
+		"stripes":      func(x, y int) uint8 { return uint8(x / 8 % 2 * 255) },
+		"a gradient":   func(x, y int) uint8 { return uint8(x * 255 / 320) },
+	} {
+		img := image.NewGray(image.Rect(0, 0, 320, 320))
+		for i := range img.Pix {
+			img.Pix[i] = level(i%320, i/320)
+		}
+		if im := hash(t, img); !im.Featureless() {
+			t.Errorf("%s: quality %d, deviation %.1f, %d bits unsure", name, im.Quality, im.Deviation, im.Unsure)
+		}
+	}
+}
+
 // Traps of the reference that this package does not share.
 func TestTraps(t *testing.T) {
 	if _, err := phash.Of(phash.Luma{}); err == nil {
