@@ -1,10 +1,17 @@
-import { CONTENT_TYPE, type Confirmation, plain } from "./confirm.js";
+import { type Answer, CONTENT_TYPE, type Confirmation, plain } from "./confirm.js";
 import { decode, Falsified, Undecodable } from "./decode.js";
 import { download } from "./download.js";
 import { type Engine, EngineError, type Finding, type Sniffed } from "./engine.js";
 import { isErrorCode, PresealError } from "./errors.js";
 import type { CheckProgress } from "./messages.js";
-import { emptyReport, isUnsupportedReason, type Outcome, type Report, type Verdict } from "./verdict.js";
+import {
+  type Candidate,
+  emptyReport,
+  isUnsupportedReason,
+  type Outcome,
+  type Report,
+  type Verdict,
+} from "./verdict.js";
 import { within } from "./wait.js";
 
 /** What a check works with. */
@@ -27,6 +34,9 @@ interface Examined {
   finding?: Finding;
   gap?: Gap | undefined;
 }
+
+/** A candidate that is a match. */
+type Proven = Omit<Extract<Verdict, { kind: "match" }>, "kind" | "report">;
 
 /** A larger file is not read. */
 const MAX_BYTES = 512 << 20;
@@ -53,15 +63,34 @@ export async function check(blob: Blob, desk: Desk): Promise<Verdict> {
 }
 
 async function conclude({ finding, gap }: Examined, report: Report, desk: Desk) {
-  const keys = finding?.candidates ?? [];
-  if (finding && keys.length > 0) {
-    if (desk.confirm === undefined) return unavailable("no-confirmation");
-    const listed = await confirm(finding, desk.confirm, report, desk);
-    const found = keys[listed.indexOf(true)];
-    if (found) return { kind: "match", lane: found.lane, probe: found.probe, distance: found.distance } as const;
-    if (finding.overflow) return unavailable("overflow");
+  if (!finding || finding.candidates.length === 0) return gap ?? ({ kind: "clear" } as const);
+  if (desk.confirm === undefined) return unavailable("no-confirmation");
+  const answers = await confirm(finding, desk.confirm, report, desk);
+  const proven = prove(await desk.engine(), finding, answers);
+  if (proven) return { kind: "match", ...proven } as const;
+  return finding.overflow ? unavailable("overflow") : (gap ?? ({ kind: "cleared" } as const));
+}
+
+/**
+ * Finds the first candidate that its answer makes a match.
+ *
+ * @throws EngineError `bad-answer` if none is a match and an answer lacks the second hash that the manifest promises.
+ */
+export function prove(engine: Engine, { candidates }: Finding, answers: readonly Answer[]): Proven | undefined {
+  let malformed: EngineError | undefined;
+  for (const [i, candidate] of candidates.entries()) {
+    const answer = answers[i];
+    if (!answer) continue;
+    try {
+      const { match, distance } = engine.call("confirmed", candidate, answer);
+      if (match) return { ...shown(candidate), secondHash: distance < 0 ? null : distance };
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      malformed = error; // unless another candidate is a match
+    }
   }
-  return gap ?? ({ kind: keys.length > 0 ? "cleared" : "clear" } as const);
+  if (malformed) throw malformed;
+  return undefined;
 }
 
 /** Everything that happens before anyone is asked: digest, format, pixels, hash, probes. */
@@ -123,7 +152,7 @@ function sniff(bytes: Uint8Array, engine: Engine): Sniffed | Gap {
   }
 }
 
-async function confirm(finding: Finding, base: string, report: Report, desk: Desk): Promise<boolean[]> {
+async function confirm(finding: Finding, base: string, report: Report, desk: Desk): Promise<Answer[]> {
   desk.onProgress({ phase: "confirm" });
   const question = confirmation.ask(finding.candidates.map(({ lane, key }) => ({ lane, bytes: key })));
   const init = {
@@ -139,7 +168,7 @@ async function confirm(finding: Finding, base: string, report: Report, desk: Des
     const response = await within(desk.timeout, what, desk.signal, (signal) =>
       download(new URL(question.path, base).href, {
         what,
-        limit: question.responseSize,
+        limit: question.maxResponse,
         timeout: desk.timeout,
         signal,
         init,
@@ -155,8 +184,12 @@ async function confirm(finding: Finding, base: string, report: Report, desk: Des
 
 function note(finding: Finding, report: Report): void {
   report.probes = finding.probes;
-  report.candidates = finding.candidates.map(({ lane, probe, distance }) => ({ lane, probe, distance }));
+  report.candidates = finding.candidates.map(shown);
   if (finding.picture) report.picture = finding.picture;
+}
+
+function shown({ lane, probe, distance, window, orientation }: Candidate): Candidate {
+  return { lane, probe, distance, window, orientation };
 }
 
 async function timed<T>(report: Report, step: keyof Report["timings"], work: () => Promise<T>): Promise<T> {

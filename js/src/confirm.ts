@@ -7,19 +7,26 @@ export interface Key {
   bytes: Uint8Array;
 }
 
+/** What the server says of one key. */
+export interface Answer {
+  listed: boolean;
+  /** The PDQ hashes of the listed entries that have this key, 32 bytes each; none for digests. */
+  hashes: Uint8Array[];
+}
+
 /** One exchange with the confirmation server: the bytes to send, and how to read the bytes that come back. */
 export interface Question {
   /** Where the request goes, relative to the confirmation's base URL. */
   path: string;
   request: Uint8Array<ArrayBuffer>;
-  /** The exact length of a well-formed response. */
-  responseSize: number;
+  /** The most bytes that a well-formed response has. */
+  maxResponse: number;
   /**
-   * Whether each key is listed, in the order asked.
+   * One answer for each key, in the order asked.
    *
    * @throws PresealError `bad-answer` if the response is not well formed.
    */
-  answers(response: Uint8Array): boolean[];
+  answers(response: Uint8Array): Answer[];
 }
 
 /** A way to ask. The private protocol will be another one. */
@@ -37,14 +44,21 @@ const LANES: Record<Lane, number> = { sha256: 1, md5: 2, phash: 3, pdq: 4 };
 const REQUEST = 1;
 const RESPONSE = 2;
 const PLAIN = 0;
+const HEADER = 3;
+const HASH = 32;
+const MAX_HASHES = 254;
+const NOT_LISTED = 0;
+const SINGLE_HASH = 255;
 
 /**
  * The plain protocol: it shows the server the keys. For development and public lists only.
  *
  * ```
  * request   1 | 0 | n, 1 to 16 | n × ( lane | length | key )
- * response  2 | 0 | n          | n × ( 0 not listed | 1 listed )
+ * response  2 | 0 | n          | n × ( h | h × PDQ hash )
  * ```
+ *
+ * with h from 1 to 254, or 0 for "not listed", or 255 for "listed" without a hash.
  */
 export const plain: Confirmation = {
   ask(keys) {
@@ -54,20 +68,31 @@ export const plain: Confirmation = {
     return {
       path: "plain",
       request: Uint8Array.from(bytes),
-      responseSize: 3 + keys.length,
+      maxResponse: HEADER + keys.length * (1 + MAX_HASHES * HASH),
       answers: (response) => plainAnswers(response, keys.length),
     };
   },
 };
 
-function plainAnswers(response: Uint8Array, count: number): boolean[] {
-  const [type, version, n, ...listed] = response;
-  if (response.length !== 3 + count || type !== RESPONSE || version !== PLAIN || n !== count || !listed.every(isBit)) {
-    throw new PresealError("bad-answer", "confirmation: the response is not well formed");
+function plainAnswers(response: Uint8Array, count: number): Answer[] {
+  const [type, version, n] = response;
+  if (type !== RESPONSE || version !== PLAIN || n !== count) throw malformed("it does not fit the request");
+  const answers: Answer[] = [];
+  let at = HEADER;
+  for (let i = 0; i < count; i++) {
+    const h = response[at++];
+    if (h === undefined) throw malformed(`answer ${i} is missing`);
+    const hashes: Uint8Array[] = [];
+    if (h !== NOT_LISTED && h !== SINGLE_HASH) {
+      if (response.length - at < h * HASH) throw malformed(`answer ${i} lacks some of its ${h} hashes`);
+      for (const end = at + h * HASH; at < end; at += HASH) hashes.push(response.slice(at, at + HASH));
+    }
+    answers.push({ listed: h !== NOT_LISTED, hashes });
   }
-  return listed.map((byte) => byte === 1);
+  if (at < response.length) throw malformed(`${response.length - at} bytes follow the last answer`);
+  return answers;
 }
 
-function isBit(byte: number): boolean {
-  return byte === 0 || byte === 1;
+function malformed(message: string): PresealError {
+  return new PresealError("bad-answer", `confirmation: the response is not well formed: ${message}`);
 }

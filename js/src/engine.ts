@@ -1,9 +1,10 @@
 import "./wasm_exec.js";
+import type { Answer } from "./confirm.js";
 import { request } from "./download.js";
 import { PresealError } from "./errors.js";
 import type { SnapshotInfo, Trust } from "./messages.js";
 import { integrity, version } from "./release.js";
-import type { Lane } from "./verdict.js";
+import type { Candidate, Lane, Report } from "./verdict.js";
 import { within } from "./wait.js";
 
 /** What the engine's functions return: a value, or an error. After a fatal one the engine is of no more use. */
@@ -11,11 +12,24 @@ export type Result<T> = { ok: T } | { error: { code: string; message: string; fa
 
 /** What the engine finds: no candidates means clear, if the picture could be hashed. */
 export interface Finding {
-  candidates: { lane: Lane; key: Uint8Array; probe: number; distance: number }[];
+  /** `pdqs` are the PDQ hashes of all that hit the key: what a confirmation's second hash is compared with. */
+  candidates: (Candidate & { key: Uint8Array; pdqs: Uint8Array[] })[];
   overflow: boolean;
   probes: number;
   featureless: boolean;
-  picture?: { phash: string; margins: Float32Array; quality: number };
+  picture?: NonNullable<Report["picture"]>;
+}
+
+/** A lane's filter, as the file has it: `bits` in size, `k` hash functions, keys of `keyBits`, `fill` from 0 to 1. */
+export interface Section {
+  kind: string;
+  lane: Lane;
+  length: number;
+  entries: number;
+  bits: number;
+  k: number;
+  keyBits: number;
+  fill: number;
 }
 
 /** What a file's first bytes say of it. */
@@ -39,9 +53,14 @@ export interface Query {
 export interface Api {
   version: string;
   openManifest(note: Uint8Array, trust: Trust, now: number): Result<SnapshotInfo>;
-  openSnapshot(bytes: Uint8Array): Result<object>;
+  openSnapshot(bytes: Uint8Array): Result<{ sections: Section[] }>;
   sniff(bytes: Uint8Array): Result<Sniffed>;
   check(query: Query): Result<Finding>;
+  /** Whether candidate and answer make a match; distance is the second hash's, -1 if none was compared. */
+  confirmed(
+    candidate: Pick<Finding["candidates"][number], "lane" | "pdqs">,
+    answer: Answer,
+  ): Result<{ match: boolean; distance: number }>;
 }
 
 /** The functions of an engine that return a Result. */

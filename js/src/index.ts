@@ -7,7 +7,7 @@
 
 export { type ErrorCode, PresealError } from "./errors.js";
 export { type CheckOptions, Matcher } from "./matcher.js";
-export type { CheckProgress, OpenProgress, SnapshotInfo } from "./messages.js";
+export type { CheckProgress, OpenProgress, Proof, SnapshotInfo } from "./messages.js";
 export type { OpenOptions, TrustOptions } from "./options.js";
 export {
   type Candidate,

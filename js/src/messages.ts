@@ -10,6 +10,12 @@ export interface Trust {
   minVersion: number;
 }
 
+/**
+ * What makes a listed key a match. `exact`: nothing more; `second-hash`: a listed PDQ hash near the picture's; `single-hash`:
+ * the same, or nothing more where an entry has no PDQ hash.
+ */
+export type Proof = "exact" | "second-hash" | "single-hash";
+
 /** What the manifest says of the open snapshot. Times are milliseconds since 1970. */
 export interface SnapshotInfo {
   origin: string;
@@ -20,7 +26,10 @@ export interface SnapshotInfo {
   signers: string[];
   file: string;
   size: number;
-  lanes: { lane: Lane; entries: number; error: number; probes: number }[];
+  /** How many bits of 256 may lie between the PDQ hashes of a picture and of an entry. */
+  distance: number;
+  /** `error` is the probability that a probe hits by accident; `probes` are made of an upright picture. */
+  lanes: { lane: Lane; entries: number; error: number; probes: number; proof: Proof }[];
 }
 
 /** How far `Matcher.open` has come: bytes of manifest and snapshot; for the engine 0 of 1, then 1 of 1. */
@@ -139,7 +148,11 @@ function isVerdict(value: unknown): boolean {
     case "cleared":
       return true;
     case "match":
-      return isText(value.lane) && isCount(value.probe) && isCount(value.distance);
+      return (
+        isText(value.lane) &&
+        [value.probe, value.distance, value.window, value.orientation].every(isCount) &&
+        (value.secondHash === null || isCount(value.secondHash))
+      );
     case "unsupported":
     case "unavailable":
       return isText(value.reason);

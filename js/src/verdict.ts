@@ -18,10 +18,17 @@ const UNSUPPORTED = ["empty", "not-an-image", "format", "undecodable", "too-larg
 /** A probe that hit the snapshot's filter: possibly listed, far from certainly. */
 export interface Candidate {
   lane: Lane;
-  /** The number of the probe within its lane, from 1. */
+  /** The number of the probe among those of the same lane, window and orientation, from 1. */
   probe: number;
   /** How many bits of the picture's own key were flipped. */
   distance: number;
+  /** Which part of the picture was hashed: 0 the whole, 1 and up what is left without borders, bars or captions. */
+  window: number;
+  /**
+   * How the picture was turned before it was hashed: 0 not at all, otherwise the sum of 1 (left and right exchanged),
+   * 2 (top and bottom exchanged) and 4 (rows and columns exchanged, before the others).
+   */
+  orientation: number;
 }
 
 /** What the check saw and did. Nothing in it left the page, except `sent`. */
@@ -40,8 +47,11 @@ export interface Report {
   sent: Uint8Array[];
   /** How many bytes came back. */
   received: number;
-  /** The picture's hash as 16 hexadecimal digits, how sure each bit is (`margins[i]` belongs to bit 1 << i), and quality 0 to 100. */
-  picture?: { phash: string; margins: Float32Array; quality: number };
+  /**
+   * The picture's pHash as 16 hexadecimal digits and how sure each of its bits is (`margins[i]` belongs to bit 1 << i), its
+   * PDQ hash as 64 hexadecimal digits, and PDQ's quality, 0 to 100.
+   */
+  picture?: { phash: string; margins: Float32Array; pdq: string; quality: number };
   /** Milliseconds. */
   timings: { read: number; decode: number; probe: number; confirm: number };
 }
@@ -50,8 +60,11 @@ export interface Report {
  * The answer to a check, by `kind`:
  *
  * - `clear`: no candidate. Nothing was sent.
- * - `cleared`: a candidate, and the confirmation said that it is not listed.
- * - `match`: the confirmation proved a candidate.
+ * - `cleared`: a candidate, and the confirmation said that it is not listed, or listed for another picture: one whose PDQ
+ *   hash is farther away than the manifest's `distance`.
+ * - `match`: the confirmation proved a candidate, the first one that it did. `secondHash` is how many bits of 256 lie between
+ *   the PDQ hashes of picture and entry, or null if there was none to compare: a digest is its own proof, and so is a key
+ *   in a lane that the manifest marks `single-hash`.
  * - `unsupported`: the file is not a picture that can be hashed. Never show it as clear.
  * - `unavailable`: the check could not be finished. Never show it as clear.
  *
@@ -63,7 +76,7 @@ export interface Report {
  */
 export type Verdict = { report: Report } & (
   | { kind: "clear" | "cleared" }
-  | { kind: "match"; lane: Lane; probe: number; distance: number }
+  | ({ kind: "match"; secondHash: number | null } & Candidate)
   | { kind: "unsupported"; reason: UnsupportedReason }
   | { kind: "unavailable"; reason: UnavailableReason }
 );

@@ -7,7 +7,9 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
-import { Engine, EngineError } from "../engine.js";
+import { prove } from "../check.js";
+import type { Answer } from "../confirm.js";
+import { Engine, EngineError, type Finding } from "../engine.js";
 import { PresealError } from "../index.js";
 import type { Trust } from "../messages.js";
 import { buildTool, root } from "./browser.js";
@@ -62,7 +64,28 @@ test("the manifest says what the snapshot holds", async () => {
   assert.equal(info.size, snapshot.length);
   assert.equal(info.file, `${createHash("sha256").update(snapshot).digest("hex")}.snap`);
   assert.deepEqual(info.signers, ["example.org/list"]);
-  assert.deepEqual(info.lanes.map(({ lane }) => lane).sort(), ["phash", "sha256"]);
+  assert.equal(info.distance, 31);
+  assert.deepEqual(
+    info.lanes.map(({ lane, proof }) => [lane, proof]),
+    [
+      ["sha256", "exact"],
+      ["phash", "second-hash"],
+      ["pdq", "second-hash"],
+    ],
+  );
+});
+
+test("the snapshot says how long its keys are", async () => {
+  const engine = await Engine.start(module);
+  engine.call("openManifest", manifest, trust, Date.now());
+  const { sections } = engine.call("openSnapshot", snapshot);
+  assert.deepEqual(
+    sections.map(({ lane }) => lane),
+    ["sha256", "phash", "pdq"],
+  );
+  const [digests, phashes, pdqs] = sections.map(({ keyBits }) => keyBits);
+  assert.deepEqual([digests, phashes], [256, 64]);
+  assert.ok(pdqs !== undefined && pdqs >= 48 && pdqs <= 64, `${pdqs} bits`);
 });
 
 test("a listed digest is a candidate", async () => {
@@ -78,14 +101,74 @@ test("a listed picture is a candidate at its first probe, other pictures are non
   const engine = await opened();
   for (const seed of [1, 2, 3]) {
     const finding = engine.call("check", { sha256: never, now: Date.now(), ...picture(seed) });
-    const { lane, probe, distance, key } = finding.candidates[0] ?? assert.fail("no candidate");
-    assert.deepEqual([lane, probe, distance], ["phash", 1, 0]);
-    assert.equal(Buffer.from(key).toString("hex"), finding.picture?.phash);
+    assert.deepEqual(
+      finding.candidates.map((c) => [c.lane, c.probe, c.distance, c.window, c.orientation]),
+      [
+        ["pdq", 1, 0, 0, 0],
+        ["phash", 1, 0, 0, 0],
+      ],
+    );
+    const [pdq, phash] = finding.candidates;
+    assert.equal(hex(pdq?.pdqs[0]), finding.picture?.pdq);
+    assert.equal(hex(phash?.key), finding.picture?.phash);
     assert.equal(finding.picture?.margins.length, 64);
   }
   const other = engine.call("check", { sha256: never, now: Date.now(), ...picture(77) });
   assert.deepEqual([other.candidates, other.overflow, other.featureless], [[], false, false]);
   assert.ok(other.probes > 1);
+});
+
+test("a picture in a frame is a candidate as a window, a mirrored one in another orientation", async () => {
+  const engine = await opened();
+  const { rgba } = picture(1);
+  const at = (x: number, y: number) => rgba.subarray(4 * (y * width + x), 4 * (y * width + x) + 4);
+  const mirrored = new Uint8ClampedArray(rgba.length);
+  const framed = new Uint8ClampedArray(4 * (width + 40) * (height + 40)).fill(255);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      mirrored.set(at(width - 1 - x, y), 4 * (y * width + x));
+      framed.set(at(x, y), 4 * ((y + 20) * (width + 40) + x + 20));
+    }
+  }
+  const places = (rgba: Uint8ClampedArray, width: number, height: number) => {
+    const { candidates } = engine.call("check", { sha256: never, now: Date.now(), rgba, width, height });
+    return candidates.map(({ lane, window, orientation }) => `${lane} ${window} ${orientation}`);
+  };
+  assert.deepEqual(places(mirrored, width, height), ["pdq 0 1"]);
+  assert.deepEqual(places(framed, width + 40, height + 40), ["pdq 1 0", "phash 1 0"]);
+});
+
+test("a candidate is a match if its answer proves it", async () => {
+  const engine = await opened();
+  const finding = engine.call("check", { sha256: digest("listed"), now: Date.now(), ...picture(1) });
+  const lanes = finding.candidates.map(({ lane }) => lane);
+  assert.deepEqual(lanes, ["sha256", "pdq", "phash"]);
+  const no: Answer = { listed: false, hashes: [] };
+  const bare: Answer = { listed: true, hashes: [] };
+  const near = (...distances: number[]) => ({ listed: true, hashes: distances.map((n) => flipped(finding, n)) });
+  const cases: [answers: Answer[], lane: string | undefined, secondHash?: number | null][] = [
+    [[no, no, no], undefined],
+    [[bare, no, no], "sha256", null],
+    [[near(0), no, no], "sha256", null],
+    [[no, near(0), no], "pdq", 0],
+    [[no, near(31), no], "pdq", 31],
+    [[no, near(32), no], undefined],
+    [[no, near(100, 256, 5, 32), no], "pdq", 5],
+    [[no, near(32), near(7)], "phash", 7],
+    [[no, bare, near(7)], "phash", 7],
+    [[bare, near(0), near(0)], "sha256", null],
+  ];
+  for (const [i, [answers, lane, secondHash]] of cases.entries()) {
+    const proven = prove(engine, finding, answers);
+    assert.deepEqual([proven?.lane, proven?.secondHash], [lane, secondHash], `case ${i}`);
+  }
+  for (const answers of [
+    [no, bare, no],
+    [no, near(32), bare],
+    [no, bare, near(256)],
+  ]) {
+    assert.throws(() => prove(engine, finding, answers), code("bad-answer"));
+  }
 });
 
 test("what is signed by nobody trusted, changed, too old or out of date is refused", async () => {
@@ -141,6 +224,17 @@ test("pictures hash as the vectors say, bit for bit", async () => {
     assert.deepEqual([...(picture?.margins ?? [])].map(hexOf), margins, name);
   }
 });
+
+/** The PDQ hash of the picture that was found, with its first n bits flipped. */
+function flipped({ picture }: Finding, n: number): Uint8Array {
+  const hash = Buffer.from(picture?.pdq ?? "", "hex");
+  for (let bit = 0; bit < n; bit++) hash[bit >> 3] = (hash[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+  return hash;
+}
+
+function hex(bytes: Uint8Array | undefined): string {
+  return Buffer.from(bytes ?? []).toString("hex");
+}
 
 /** The bits of a float32 as hexadecimal digits. */
 function hexOf(value: number): string {

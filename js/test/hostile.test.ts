@@ -50,23 +50,25 @@ test("an engine of other bytes is refused, one of the wrong type is not", async 
   assert.equal(await page.open({ worker: "/missing.js" }), "engine-failed");
 });
 
-test("an engine that crashes fails its check, and the next one finds another engine", async () => {
-  const worker = page.sabotage(
-    "panics",
-    `let ready;
-     Object.defineProperty(globalThis, "presealReady", {
-       configurable: true,
-       get: () => (api) => ready({ ...api, check: () => api.check() }), // without arguments: a panic in Go
-       set: (given) => { ready = given; },
-     });`,
-  );
-  assert.equal(await page.open({ worker }), "");
-  const first = await page.check("unlisted");
-  assert.deepEqual([first.outcome.kind, first.outcome.reason], ["unavailable", "engine-failed"]);
-  const second = await page.check("unlisted");
-  assert.equal(second.outcome.kind, "clear");
-  assert.deepEqual(second.requests, []);
-});
+for (const part of ["check", "confirmed"]) {
+  test(`an engine that crashes in ${part} fails its check, and the next one finds another engine`, async () => {
+    const worker = page.sabotage(
+      `panics-in-${part}`,
+      `let ready;
+       Object.defineProperty(globalThis, "presealReady", {
+         configurable: true,
+         get: () => (api) => ready({ ...api, ${part}: () => api.${part}() }), // without arguments: a panic in Go
+         set: (given) => { ready = given; },
+       });`,
+    );
+    assert.equal(await page.open({ worker }), "");
+    const first = await page.check("listed");
+    assert.deepEqual([first.outcome.kind, first.outcome.reason], ["unavailable", "engine-failed"]);
+    const second = await page.check("listed");
+    assert.equal(second.outcome.kind, "match");
+    assert.deepEqual(second.requests, ["POST /v1/plain"]);
+  });
+}
 
 const crashes: [name: string, code: string][] = [
   ["throws", "throw new Error('crash')"],

@@ -1,6 +1,13 @@
 // Runs inside the page under test: opens matchers, makes files and checks them, and returns plain data.
 
-import { type CheckProgress, Matcher, type OpenProgress, PresealError, type Verdict } from "../index.js";
+import {
+  type Candidate,
+  type CheckProgress,
+  Matcher,
+  type OpenProgress,
+  PresealError,
+  type Verdict,
+} from "../index.js";
 
 export interface LabOptions {
   snapshot: string;
@@ -18,14 +25,15 @@ export interface Outcome {
   reason?: string;
   error?: string;
   lane?: string;
-  distance?: number;
+  secondHash?: number | null;
   probes?: number;
-  candidates?: number;
+  candidates?: Candidate[];
   requests?: number;
   sent?: number[];
   received?: number;
   format?: string;
   phash?: string;
+  pdq?: string;
   phases?: string[];
 }
 
@@ -78,10 +86,37 @@ export async function derive(name: string, from: string, scale: number, type: st
   files.set(name, new File([await canvas.convertToBlob({ type, quality })], name));
 }
 
+/** What people do to a picture: the new size, and where its corners go as a canvas's transform has it. */
+const changes = {
+  mirrored: (w: number, h: number) => ({ size: [w, h], matrix: [-1, 0, 0, 1, w, 0] }),
+  turned: (w: number, h: number) => ({ size: [h, w], matrix: [0, 1, -1, 0, h, 0] }),
+  framed: (w: number, h: number) => ({ size: [w + 120, h + 80], matrix: [1, 0, 0, 1, 60, 40] }),
+} satisfies Record<string, (w: number, h: number) => { size: [number, number]; matrix: number[] }>;
+
+/** Keeps a JPEG of a picture that was changed, on a white ground. */
+export async function change(name: string, from: string, how: keyof typeof changes): Promise<void> {
+  const bitmap = await createImageBitmap(file(from));
+  const { size, matrix } = changes[how](bitmap.width, bitmap.height);
+  const canvas = new OffscreenCanvas(...size);
+  const context = canvas.getContext("2d");
+  if (!context) throw new Error("no canvas");
+  context.fillStyle = "white";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.setTransform(new DOMMatrix(matrix));
+  context.drawImage(bitmap, 0, 0);
+  files.set(name, new File([await canvas.convertToBlob({ type: "image/jpeg", quality: 0.85 })], name));
+}
+
 /** Keeps the first part of a file. */
 export async function truncate(name: string, from: string, share: number): Promise<void> {
   const whole = file(from);
   files.set(name, new File([whole.slice(0, Math.floor(whole.size * share))], name));
+}
+
+/** Keeps a file with further bytes in it. */
+export async function insert(name: string, into: string, at: number, bytes: number[]): Promise<void> {
+  const whole = file(into);
+  files.set(name, new File([whole.slice(0, at), Uint8Array.from(bytes), whole.slice(at)], name));
 }
 
 /** Checks a file; aborts, or closes the matcher, as soon as a phase begins. */
@@ -150,14 +185,14 @@ function outcomeOf(verdict: Verdict): Outcome {
   return {
     kind,
     ...("reason" in verdict && { reason: verdict.reason }),
-    ...(verdict.kind === "match" && { lane: verdict.lane, distance: verdict.distance }),
+    ...(verdict.kind === "match" && { lane: verdict.lane, secondHash: verdict.secondHash }),
     probes: report.probes,
-    candidates: report.candidates.length,
+    candidates: report.candidates,
     requests: report.requests,
     sent: report.sent.flatMap((body) => [...body]),
     received: report.received,
     format: report.format,
-    ...(report.picture && { phash: report.picture.phash }),
+    ...(report.picture && { phash: report.picture.phash, pdq: report.picture.pdq }),
   };
 }
 

@@ -7,6 +7,7 @@ import { emptyReport } from "../verdict.js";
 const trust = { keys: ["k"], threshold: 1, origin: "", purpose: "", minVersion: 0 };
 const settings = { snapshot: "https://example.org/", trust, timeout: 1 };
 const report = emptyReport();
+const match = { kind: "match", lane: "pdq", probe: 1, distance: 0, window: 0, orientation: 7, secondHash: 31, report };
 
 const requests: unknown[] = [
   { type: "open", id: 1, version: "0", settings },
@@ -18,7 +19,8 @@ const requests: unknown[] = [
 
 const replies: unknown[] = [
   { type: "checked", id: 1, verdict: { kind: "clear", report } },
-  { type: "checked", id: 1, verdict: { kind: "match", lane: "phash", probe: 1, distance: 0, report } },
+  { type: "checked", id: 1, verdict: match },
+  { type: "checked", id: 1, verdict: { ...match, secondHash: null } },
   { type: "checked", id: 1, verdict: { kind: "unavailable", reason: "network", report } },
   { type: "failed", id: 1, code: "expired", message: "" },
   { type: "progress", id: 1, event: { phase: "read" } },
@@ -46,6 +48,10 @@ const neither: unknown[] = [
   { type: "checked", id: 1, verdict: { kind: "fine", report } },
   { type: "checked", id: 1, verdict: { kind: "clear" } },
   { type: "checked", id: 1, verdict: { kind: "match", report } },
+  { type: "checked", id: 1, verdict: { ...match, window: undefined } },
+  { type: "checked", id: 1, verdict: { ...match, orientation: "7" } },
+  { type: "checked", id: 1, verdict: { ...match, secondHash: undefined } },
+  { type: "checked", id: 1, verdict: { ...match, secondHash: -1 } },
   { type: "checked", id: 1, verdict: { kind: "unsupported", report } },
   { type: "failed", id: 1, code: "nonsense", message: "" },
   { type: "progress", id: 1 },
