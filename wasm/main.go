@@ -99,7 +99,7 @@ func (e *engine) openSnapshot(args []js.Value) (any, error) {
 	sections := []any{}
 	for _, sec := range s.Sections() {
 		sections = append(sections, map[string]any{
-			"kind": sec.Kind, "lane": sec.Lane.String(), "length": float64(sec.Length),
+			"kind": string(sec.Kind), "lane": sec.Lane.String(), "length": float64(sec.Length),
 			"entries": float64(sec.Entries), "bits": float64(sec.Bits), "k": sec.K, "keyBits": sec.KeyBits, "fill": sec.Fill,
 		})
 	}

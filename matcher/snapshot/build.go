@@ -10,8 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/bits-and-blooms/bloom/v3"
-
 	"github.com/preseal/preseal/matcher/phash"
 )
 
@@ -48,6 +46,7 @@ type LaneKeys struct {
 	Probes  int      // 0 means 1 for digests, DefaultProbes for perceptual hashes
 	Error   float64  // per probe; 0 means DefaultDigestError, or what DefaultCandidates needs
 	KeyBits int      // of PDQ keys; 0 means PDQKeyBits of entries and Probes
+	Kind    Kind     // "" means Rice
 	// SingleHash says that some PHash entries have no PDQ hash to confirm with.
 	SingleHash bool
 }
@@ -111,6 +110,12 @@ func buildLane(l LaneKeys, origin string) (r row, data []byte, info LaneInfo, er
 	hashes := slices.CompactFunc(l.Keys, bytes.Equal)
 	entries := uint64(len(hashes))
 	l.setDefaults(len(hashes))
+	if l.Kind != Rice && l.Kind != Bloom {
+		return r, nil, info, fmt.Errorf("there is no kind %.20q", l.Kind)
+	}
+	if bits := filterBits(entries+1, l.Kind, l.Error); l.Kind == Bloom && bits > maxBits {
+		return r, nil, info, fmt.Errorf("%d entries need a filter of %d bits, more than %d", entries, bits, maxBits)
+	}
 	if l.Probes < 1 || l.Probes > MaxProbes || !(l.Error > 0 && l.Error <= 0.5) {
 		return r, nil, info, fmt.Errorf("%d probes with an error rate of %g are out of range", l.Probes, l.Error)
 	}
@@ -118,36 +123,28 @@ func buildLane(l LaneKeys, origin string) (r row, data []byte, info LaneInfo, er
 		return r, nil, info, fmt.Errorf("keys of %d bits are out of range", l.KeyBits)
 	}
 
-	k := max(1, int(math.Round(-math.Log2(l.Error))))
-	bits := filterBits(entries+1, k, l.Error) // with the canary
-	if bits > maxBits {
-		return r, nil, info, fmt.Errorf("%d entries need a filter of %d bits, more than %d", entries, bits, maxBits)
-	}
-	r = row{
-		kind: kindBloom, lane: uint16(l.Lane), flags: critical, entries: entries,
-		bits: bits, k: uint32(k), keyBits: uint32(l.KeyBits), seed: seed(origin, l.Lane),
-	}
-	s := section{seed: r.seed, filter: bloom.New(uint(bits), uint(k))}
-	s.short = newShort(s.filter.BitSet().Words(), bits, k, r.seed)
-	add := func(key []byte) { s.filter.Add(append(slices.Clone(s.seed[:]), key...)) }
+	f := newFilter(&l, entries, seed(origin, l.Lane))
 	for _, hash := range hashes {
-		add(KeyOf(l.Lane, hash, l.KeyBits))
+		f.add(KeyOf(l.Lane, hash, l.KeyBits))
 	}
 	info = LaneInfo{Lane: l.Lane, Entries: entries, Error: l.Error, Probes: l.Probes, Proof: l.proof()}
 	info.Hit = KeyOf(l.Lane, derive(hashSize, "hit", origin, l.Lane, 0), l.KeyBits)
-	add(info.Hit)
+	f.add(info.Hit)
+	f.finish()
 	for i := uint32(0); ; i++ {
 		info.Miss = KeyOf(l.Lane, derive(hashSize, "miss", origin, l.Lane, i), l.KeyBits)
-		if !s.contains(info.Miss) {
+		if !f.contains(info.Miss) {
 			break
 		}
 	}
-
-	var raw bytes.Buffer
-	if _, err := s.filter.WriteTo(&raw); err != nil {
-		return r, nil, info, err
+	r = row{
+		kind: kindRice, lane: uint16(l.Lane), flags: critical, entries: entries,
+		bits: f.Bits, k: uint32(f.K), keyBits: uint32(l.KeyBits), seed: f.seed,
 	}
-	data, err = pack(raw.Bytes())
+	if f.Kind == Bloom {
+		r.kind = kindBloom
+	}
+	data, err = f.encode()
 	return r, data, info, err
 }
 
@@ -203,23 +200,14 @@ func (l *LaneKeys) setDefaults(entries int) {
 			l.Error *= 8.0 / 15
 		}
 	}
+	if l.Kind == "" {
+		l.Kind = Rice
+	}
 	if l.Lane != PDQ {
 		l.KeyBits = 8 * l.Lane.KeySize()
 	} else if l.KeyBits == 0 {
 		l.KeyBits = PDQKeyBits(entries, l.Probes)
 	}
-}
-
-// minBits is the size of the smallest filter that is built. In much smaller
-// ones the k positions of a key repeat themselves, and their errors come in
-// clusters. Empty space costs nothing on the wire.
-const minBits = 1 << 16
-
-// filterBits solves error = (1 - e^(-k·n/m))^k for m (Bloom 1970): how large a
-// filter with k hash functions must be.
-func filterBits(n uint64, k int, errorRate float64) uint64 {
-	perHash := math.Pow(errorRate, 1/float64(k))
-	return max(minBits, uint64(math.Ceil(-float64(k)*float64(n)/math.Log1p(-perHash))))
 }
 
 // seed is fixed by the list's name: snapshots of one list stay comparable from

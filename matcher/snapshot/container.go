@@ -19,6 +19,7 @@ const (
 	maxSections = 64
 	maxEntries  = 1 << 32
 	kindBloom   = 1      // a bits-and-blooms filter in a zstd frame
+	kindRice    = 2      // the set bits of one with a single hash function, Rice coded
 	critical    = 1 << 0 // flag: a reader that does not know the kind must reject the file
 )
 

@@ -31,12 +31,21 @@ func newShort(words []uint64, m uint64, k int, seed [8]byte) short {
 
 func mix1(k uint64) uint64 { return bits.RotateLeft64(k*murmur1, 31) * murmur2 }
 
-func (f *short) contains(key uint64) bool {
-	// The key is big-endian in the hash's input.
-	h1 := f.first
-	h2 := bits.RotateLeft64(bits.RotateLeft64(bits.ReverseBytes64(key)*murmur2, 33)*murmur1, 31) + h1
-	h2 = h2*5 + murmur4
+// state returns the hash of seed and key before its end. The key is big-endian.
+func (f *short) state(key uint64) (h1, h2 uint64) {
+	h2 = bits.RotateLeft64(bits.RotateLeft64(bits.ReverseBytes64(key)*murmur2, 33)*murmur1, 31) + f.first
+	return f.first, h2*5 + murmur4
+}
 
+// location returns the first of a key's positions, before the modulo.
+func (f *short) location(key uint64) uint64 {
+	h1, h2 := f.state(key)
+	a, _ := finish(h1, h2, 16)
+	return a
+}
+
+func (f *short) contains(key uint64) bool {
+	h1, h2 := f.state(key)
 	a, b := finish(h1, h2, 16)
 	if !f.has(a) {
 		return false

@@ -39,7 +39,7 @@ func Open(b []byte, m *Manifest) (*Snapshot, error) {
 	s := &Snapshot{manifest: m}
 	for i := range rows {
 		r := &rows[i]
-		if r.kind != kindBloom || Lane(r.lane).KeySize() == 0 {
+		if r.kind != kindBloom && r.kind != kindRice || Lane(r.lane).KeySize() == 0 {
 			if r.flags&critical != 0 {
 				return nil, failed(UnsupportedVersion, "section %d is of kind %d and lane %s, which this version cannot read", i, r.kind, Lane(r.lane))
 			}
@@ -77,35 +77,60 @@ func openSection(r *row, data []byte, m *Manifest) (section, error) {
 		return section{}, failed(Corrupt, "the lane %s has %d entries, but the manifest says %d", lane, r.entries, info.Entries)
 	case r.keyBits != uint32(8*lane.KeySize()) && (lane != PDQ || r.keyBits < MinKeyBits || r.keyBits > MaxKeyBits):
 		return section{}, failed(Corrupt, "the lane %s has keys of %d bits", lane, r.keyBits)
-	case r.bits < 64 || r.bits > maxBits || r.k < 1 || r.k > maxHashes:
+	case r.bits < 64 || r.k < 1 || r.k > maxHashes || r.kind == kindBloom && r.bits > maxBits || r.kind == kindRice && (r.bits > riceMaxBits || r.k != 1):
 		return section{}, failed(Corrupt, "the lane %s has a filter of %d bits with %d hash functions", lane, r.bits, r.k)
 	}
-	words, err := readBloom(data, r.bits, uint64(r.k))
+	s := section{
+		Section: Section{
+			Kind: Bloom, Lane: lane, Length: int64(r.length), Entries: r.entries,
+			Bits: r.bits, K: int(r.k), KeyBits: int(r.keyBits),
+		},
+		seed: r.seed,
+	}
+	if r.kind == kindRice {
+		return s.openRice(data)
+	}
+	return s.openBloom(data)
+}
+
+// openRice reads positions. Entries may share one: a quarter of them must not.
+func (s section) openRice(data []byte) (section, error) {
+	var err error
+	if s.rice, err = decodeRice(data, s.Bits, s.Entries+1); err != nil {
+		return section{}, failed(Corrupt, "the lane %s: %w", s.Lane, err)
+	}
+	count := uint64(len(s.rice.low))
+	if s.Fill = float64(count) / float64(s.Bits); s.Fill > MaxFill {
+		return section{}, failed(Overfull, "the lane %s has %.0f %% of its bits set, more than %.0f %%", s.Lane, 100*s.Fill, 100*MaxFill)
+	}
+	if count < s.Entries/4 {
+		return section{}, failed(Corrupt, "the lane %s cannot hold %d entries in %d positions", s.Lane, s.Entries, count)
+	}
+	s.Kind, s.short = Rice, newShort(nil, s.Bits, 1, s.seed)
+	return s, nil
+}
+
+func (s section) openBloom(data []byte) (section, error) {
+	words, err := readBloom(data, s.Bits, uint64(s.K))
 	if err != nil {
-		return section{}, failed(Corrupt, "the lane %s: %w", lane, err)
+		return section{}, failed(Corrupt, "the lane %s: %w", s.Lane, err)
 	}
-	set := 0
+	set := uint64(0)
 	for _, w := range words {
-		set += bits.OnesCount64(w)
+		set += uint64(bits.OnesCount64(w))
 	}
-	fill := float64(set) / float64(r.bits)
-	if fill > MaxFill {
-		return section{}, failed(Overfull, "the lane %s has %.0f %% of its bits set, more than %.0f %%", lane, 100*fill, 100*MaxFill)
+	if s.Fill = float64(set) / float64(s.Bits); s.Fill > MaxFill {
+		return section{}, failed(Overfull, "the lane %s has %.0f %% of its bits set, more than %.0f %%", s.Lane, 100*s.Fill, 100*MaxFill)
 	}
 	// Each entry sets at most k bits, and so does the canary. Fewer are set where
 	// positions coincide, but not by more than what a random filter loses.
-	if expected := -math.Expm1(-float64(r.k) * float64(r.entries) / float64(r.bits)); uint64(set) > uint64(r.k)*(r.entries+1) || fill < expected/4 {
-		return section{}, failed(Corrupt, "the lane %s cannot hold %d entries in %d set bits of %d", lane, r.entries, set, r.bits)
+	expected := -math.Expm1(-float64(s.K) * float64(s.Entries) / float64(s.Bits))
+	if set > uint64(s.K)*(s.Entries+1) || s.Fill < expected/4 {
+		return section{}, failed(Corrupt, "the lane %s cannot hold %d entries in %d set bits of %d", s.Lane, s.Entries, set, s.Bits)
 	}
-	return section{
-		Section: Section{
-			Kind: "bloom.zst", Lane: lane, Length: int64(r.length), Entries: r.entries,
-			Bits: r.bits, K: int(r.k), KeyBits: int(r.keyBits), Fill: fill,
-		},
-		seed:   r.seed,
-		filter: bloom.FromWithM(words, uint(r.bits), uint(r.k)),
-		short:  newShort(words, r.bits, int(r.k), r.seed),
-	}, nil
+	s.filter = bloom.FromWithM(words, uint(s.Bits), uint(s.K))
+	s.short = newShort(words, s.Bits, s.K, s.seed)
+	return s, nil
 }
 
 // readBloom unpacks a filter as bits-and-blooms writes it: m, k and the number

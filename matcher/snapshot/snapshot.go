@@ -94,17 +94,28 @@ type Snapshot struct {
 	sections []section
 }
 
-// A section is one open filter.
+// A section is one open filter, of either kind.
 type section struct {
 	Section
 	seed   [8]byte
 	filter *bloom.BloomFilter
 	short  short // the same filter, for keys of 8 bytes
+	rice   *riceSet
 }
+
+// A Kind is a way to write a filter.
+type Kind string
+
+// The kinds. Rice is a fifth smaller than what Bloom can be, and quicker to ask.
+// Any program that has bits-and-blooms and zstd can read Bloom.
+const (
+	Rice  Kind = "rice"
+	Bloom Kind = "bloom.zst"
+)
 
 // A Section describes one filter of a snapshot.
 type Section struct {
-	Kind    string // "bloom.zst"
+	Kind    Kind
 	Lane    Lane
 	Length  int64   // bytes on the wire
 	Entries uint64  // keys listed
@@ -127,13 +138,25 @@ func (s *Snapshot) Contains(lane Lane, key []byte) bool {
 
 // contains asks with the seed before the key.
 func (s *section) contains(key []byte) bool {
-	if len(key) == 8 {
+	switch {
+	case s.rice != nil:
+		return s.rice.contains(s.position(key))
+	case len(key) == 8:
 		return s.short.contains(binary.BigEndian.Uint64(key))
 	}
-	var seeded [8 + 32]byte
-	copy(seeded[:], s.seed[:])
-	n := copy(seeded[8:], key)
-	return n == len(key) && s.filter.Test(seeded[:8+n])
+	return s.filter.Test(s.seeded(key))
+}
+
+func (s *section) seeded(key []byte) []byte {
+	return append(append(make([]byte, 0, len(s.seed)+len(key)), s.seed[:]...), key...)
+}
+
+// position returns the only position of a key in a filter with one hash function.
+func (s *section) position(key []byte) uint64 {
+	if len(key) == 8 {
+		return s.short.location(binary.BigEndian.Uint64(key)) % s.Bits
+	}
+	return bloom.Locations(s.seeded(key), 1)[0] % s.Bits
 }
 
 // KeyBits returns how many bits of a hash the keys of a lane have, 0 if the
