@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/preseal/preseal/matcher"
+	"github.com/preseal/preseal/matcher/phash"
 	"github.com/preseal/preseal/matcher/snapshot"
 	"github.com/preseal/preseal/tools/internal/keys"
 	"github.com/preseal/preseal/tools/internal/list"
@@ -18,12 +20,17 @@ import (
 )
 
 type buildOptions struct {
-	lists                            []string
-	images, keys, out, base          string
-	origin, purpose                  string
-	days, probes                     int
-	strict                           bool
-	digestOnly, rejected, duplicates int
+	lists, excludes                 []string
+	images, keys, out, base         string
+	origin, purpose, kind           string
+	days, probes, distance, keyBits int
+	strict, augment                 bool
+	bytesPerEntry                   float64
+
+	augmenter *augmenter // nil without --augment
+	sources   []source   // of the entries
+	// Counts for the summary: images below the gate, refusals, hashes of lists (not digests), repeated and dropped hashes.
+	digestOnly, rejected, fromHashes, duplicates, excluded int
 }
 
 func newBuild() *cobra.Command {
@@ -38,11 +45,20 @@ func newBuild() *cobra.Command {
   list.sealed     the entries, encrypted with oprf.key for the confirmation server
 
 The folder can be published as it is. A list file is CSV with a header that names the columns algorithm and hash, or
-newline-delimited JSON with these members; algorithms are sha256 and phash. Each image (JPEG, PNG, GIF, WebP) gives
-an entry of each. What is rejected is named on stderr with its reason, and the build goes on.
+newline-delimited JSON with these members; algorithms are sha256, phash and pdq. If it has a quality from 0 to 100, a
+perceptual hash below 50 is rejected. Each image (JPEG, PNG, GIF, WebP, BMP) gives an entry of each algorithm. What is
+rejected, or listed before, is named on stderr with its reason, and the build goes on.
+
+A perceptual hash only finds a candidate; the PDQ hash of the same picture decides. Images have both, and so have entries
+of pdq. If some entries of phash have none, the whole lane is marked: there, a key without one is a match by itself.
+
+Pictures that everybody sends (screens, memes, logos, words on plain ground) collide. Put some of them into a folder for
+--exclude: what they come near to is dropped and named. With --augment, images get further keys in the lane pdq, those of
+cropped and slightly turned copies, as many as --bytes-per-entry allows on average.
 
 If the folder holds an earlier version of the same list, the new one continues it.`,
 		Example: `  preseal build --list hashes.csv --images pictures --key keys --out site/lists
+  preseal build --images pictures --augment --bytes-per-entry 10 --exclude common --key keys --out site/lists
   preseal build --list hashes.ndjson --base old --key keys --out new --days 7 --strict`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c) },
@@ -56,11 +72,17 @@ If the folder holds an earlier version of the same list, the new one continues i
 	f.StringVar(&o.origin, "origin", "", "name of the list, which clients can pin (default: the signer's name)")
 	f.StringVar(&o.purpose, "purpose", snapshot.DefaultPurpose, "what the list may be used for")
 	f.IntVar(&o.days, "days", 30, "days until the snapshot expires, 1 to 30")
-	f.IntVar(&o.probes, "probes", snapshot.DefaultProbes, "variants of a phash that clients test")
-	f.BoolVar(&o.strict, "strict", false, "fail if anything is rejected")
+	f.IntVar(&o.probes, "probes", snapshot.DefaultProbes, "variants of a perceptual hash that clients test")
+	f.IntVar(&o.distance, "distance", snapshot.DefaultDistance, fmt.Sprintf("bits that may differ in the second hash of a match, 1 to %d", snapshot.MaxDistance))
+	f.IntVar(&o.keyBits, "key-bits", 0, fmt.Sprintf("bits of a pdq hash in its key, %d to %d (default: chosen by entries and probes)", snapshot.MinKeyBits, snapshot.MaxKeyBits))
+	f.StringVar(&o.kind, "kind", string(snapshot.Rice), fmt.Sprintf("how filters are written: %s, or %s for readers of bits-and-blooms", snapshot.Rice, snapshot.Bloom))
+	f.StringArrayVar(&o.excludes, "exclude", nil, "folder of common pictures that nothing listed may be near (repeatable)")
+	f.BoolVar(&o.augment, "augment", false, "list cropped and turned copies of the images, too")
+	f.Float64Var(&o.bytesPerEntry, "bytes-per-entry", 7, "size of an image's keys in the lane pdq, with --augment")
+	f.BoolVar(&o.strict, "strict", false, "fail if anything is rejected or listed twice")
 	require(c, "key", "out")
 	c.MarkFlagsOneRequired("list", "images")
-	complete(c, []string{"images", "key", "out", "base"}, []string{"list"}, "csv", "json", "ndjson", "jsonl")
+	complete(c, []string{"images", "key", "out", "base", "exclude"}, []string{"list"}, "csv", "json", "ndjson", "jsonl")
 	return c
 }
 
@@ -77,26 +99,30 @@ func (o *buildOptions) run(c *cobra.Command) error {
 	}
 	b := publish.Build{
 		Keys: k, List: new(list.Set), Origin: o.origin, Purpose: o.purpose, Now: time.Now(),
-		Life: time.Duration(o.days) * 24 * time.Hour, Probes: o.probes,
+		Life: time.Duration(o.days) * 24 * time.Hour, Probes: o.probes, Distance: o.distance, KeyBits: o.keyBits,
+		Kind: snapshot.Kind(o.kind),
 	}
 	// The earlier version is looked at first: its faults should not show after an hour's work.
 	if err := o.findBase(&b); err != nil {
 		return err
 	}
-	if err := o.collect(c, b.List); err != nil {
+	if err := o.fill(c, b.List); err != nil {
 		return err
 	}
-	if o.rejected > 0 && o.strict {
-		return output.Hint(fmt.Errorf("%s rejected, and --strict was given", things(o.rejected, "entry", "entries")),
-			"correct what is named above, or build without --strict")
-	}
-	o.duplicates = b.List.Sort()
 	files, err := b.Make()
 	if err != nil {
-		if b.List.Len(snapshot.SHA256)+b.List.Len(snapshot.PHash) == 0 {
-			return output.Hint(errors.New("nothing to build: no entry was accepted"), "the lines above, if any, say why each was rejected")
-		}
 		return err
+	}
+	if files, err = o.exclude(c, &b, files); err != nil {
+		return err
+	}
+	if err := o.refuse(); err != nil {
+		return err
+	}
+	if singles := b.List.Singles(); singles > 0 {
+		problem(c, "warning: %s without a pdq hash of the picture: pictures that merely hash like them will be matches",
+			things(singles, "entry of phash is", "entries of phash are"))
+		problem(c, "hint: list pdq hashes or images instead, if there are any")
 	}
 	if err := c.Context().Err(); err != nil {
 		return err
@@ -107,12 +133,57 @@ func (o *buildOptions) run(c *cobra.Command) error {
 	return o.summary(c, files)
 }
 
+// fill puts the entries of the lists and images, and the further keys of images, into an empty set and sorts it.
+func (o *buildOptions) fill(c *cobra.Command, set *list.Set) (err error) {
+	if o.augment {
+		if o.augmenter, err = newAugmenter(snapshot.Kind(o.kind), o.bytesPerEntry, o.probes); err != nil {
+			return err
+		}
+	}
+	if err := o.collect(c, set); err != nil {
+		return err
+	}
+	for _, d := range set.Sort() {
+		o.duplicates++
+		fmt.Fprintf(c.ErrOrStderr(), "%s: the %s %x is in %s already\n", o.place(d.Place), d.Lane, d.Hash, o.place(d.First))
+	}
+	if err := o.refuse(); err != nil {
+		return err
+	}
+	if set.Empty() {
+		return output.Hint(errors.New("nothing to build: no entry was accepted"), "the lines above, if any, say why each was rejected")
+	}
+	if o.augment {
+		o.augmenter.add(set)
+	}
+	return nil
+}
+
+// refuse is what --strict does.
+func (o *buildOptions) refuse() error {
+	if !o.strict || o.rejected+o.duplicates == 0 {
+		return nil
+	}
+	return output.Hint(fmt.Errorf("%s rejected and %s listed before, and --strict was given",
+		things(o.rejected, "entry", "entries"), things(o.duplicates, "hash", "hashes")),
+		"correct what is named above, or build without --strict")
+}
+
 func (o *buildOptions) validate() error {
+	if err := o.validateAugment(); err != nil {
+		return err
+	}
 	switch {
 	case o.days < 1 || o.days > 30:
 		return output.Hint(fmt.Errorf("--days %d is not 1 to 30", o.days), "a snapshot lives 30 days at most; build a new one before it expires")
 	case o.probes < 1 || o.probes > snapshot.MaxProbes:
 		return output.Hint(fmt.Errorf("--probes %d is not 1 to %d", o.probes, snapshot.MaxProbes), "leave it out for the default, %d", snapshot.DefaultProbes)
+	case o.distance < 1 || o.distance > snapshot.MaxDistance:
+		return output.Hint(fmt.Errorf("--distance %d is not 1 to %d", o.distance, snapshot.MaxDistance), "leave it out for the default, %d", snapshot.DefaultDistance)
+	case o.keyBits != 0 && (o.keyBits < snapshot.MinKeyBits || o.keyBits > snapshot.MaxKeyBits):
+		return output.Hint(fmt.Errorf("--key-bits %d is not %d to %d", o.keyBits, snapshot.MinKeyBits, snapshot.MaxKeyBits), "leave it out and it is chosen")
+	case o.kind != string(snapshot.Rice) && o.kind != string(snapshot.Bloom):
+		return output.Hint(fmt.Errorf("--kind %q is not %s or %s", o.kind, snapshot.Rice, snapshot.Bloom), "leave it out for the default, %s", snapshot.Rice)
 	case o.origin != "" && !snapshot.ValidName(o.origin):
 		return output.Hint(errors.New("--origin is not 1 to 200 printable ASCII characters without spaces"), "for example --origin lists.example.org/images")
 	case !snapshot.ValidName(o.purpose):
@@ -167,6 +238,8 @@ type laneRecord struct {
 	File          string  `json:"file"`
 	Duplicates    int     `json:"duplicates"` // in all lanes
 	Rejected      int     `json:"rejected"`   // in all lanes
+	Excluded      int     `json:"excluded"`   // in all lanes
+	Augmented     int     `json:"augmented"`  // of the lane's entries, further keys of images
 }
 
 func (o *buildOptions) summary(c *cobra.Command, files *publish.Files) error {
@@ -176,9 +249,16 @@ func (o *buildOptions) summary(c *cobra.Command, files *publish.Files) error {
 	total := 0.0
 	for _, s := range files.Opened.Sections() {
 		lane, _ := m.Lane(s.Lane)
+		probes := float64(lane.Probes)
+		if s.Lane == snapshot.PDQ {
+			probes *= 1 + float64(phash.Orientations-1)/matcher.TurnedShare
+		}
 		r := laneRecord{
 			Lane: s.Lane.String(), Entries: s.Entries, Bytes: s.Length, BytesPerEntry: round(float64(s.Length) / float64(s.Entries)),
-			Candidates: lane.Error * float64(lane.Probes), Version: m.Version, File: m.FileName(), Duplicates: o.duplicates, Rejected: o.rejected,
+			Candidates: lane.Error * probes, Version: m.Version, File: m.FileName(), Duplicates: o.duplicates, Rejected: o.rejected, Excluded: o.excluded,
+		}
+		if s.Lane == snapshot.PDQ && o.augment {
+			r.Augmented = o.augmenter.added
 		}
 		total += r.Candidates
 		p.Record(r, fmt.Sprintf("%-8s %12s %12s %12.2f  %.4f", r.Lane, output.Count(int64(r.Entries)), output.Count(r.Bytes), r.BytesPerEntry, r.Candidates))
@@ -189,6 +269,14 @@ func (o *buildOptions) summary(c *cobra.Command, files *publish.Files) error {
 	}
 	if o.digestOnly > 0 {
 		p.Text("%s listed by sha256 alone", things(o.digestOnly, "image is", "images are"))
+	}
+	for _, s := range files.Opened.Sections() {
+		if o.augment && s.Lane == snapshot.PDQ {
+			o.augmenter.report(c, p, s, o.fromHashes)
+		}
+	}
+	if o.excluded > 0 {
+		p.Text("%s dropped for being near excluded pictures", things(o.excluded, "hash was", "hashes were"))
 	}
 	if o.rejected > 0 {
 		p.Text("%s rejected", things(o.rejected, "entry was", "entries were"))

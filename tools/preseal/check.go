@@ -30,7 +30,7 @@ func newCheck() *cobra.Command {
 		Long: `Check gives a verdict about each file, and about each file in the folders among them:
 
   clear        not on the list; nothing was sent
-  cleared      a candidate, and the server said that it is not on the list
+  cleared      a candidate, and it is not on the list, or its second hash is of another picture
   match        on the list
   unsupported  its digest is not on the list, and it cannot be hashed as a picture
   unavailable  no valid snapshot, or a candidate that could not be confirmed
@@ -146,11 +146,30 @@ func line(v client.Verdict) string {
 	s := fmt.Sprintf("%-12s %s", v.Kind, output.Name(v.File))
 	switch {
 	case v.Reason != "" && v.Lane != "":
-		return s + fmt.Sprintf("  (%s; candidate: %s, %s flipped)", v.Reason, v.Lane, things(*v.Distance, "bit", "bits"))
+		return s + fmt.Sprintf("  (%s; candidate: %s)", v.Reason, hit(v))
 	case v.Reason != "":
 		return s + fmt.Sprintf("  (%s)", v.Reason)
 	case v.Lane != "":
-		return s + fmt.Sprintf("  (%s, %s flipped)", v.Lane, things(*v.Distance, "bit", "bits"))
+		return s + fmt.Sprintf("  (%s)", hit(v))
+	}
+	return s
+}
+
+// hit says how a candidate was found and what its second hash says.
+func hit(v client.Verdict) string {
+	s := v.Lane
+	if v.Lane == snapshot.SHA256.String() {
+		return s
+	}
+	s += fmt.Sprintf(", probe %s, %s flipped", output.Count(int64(*v.Probe)), things(*v.Distance, "bit", "bits"))
+	if *v.Window > 0 {
+		s += fmt.Sprintf(", window %d", *v.Window)
+	}
+	if *v.Orientation > 0 {
+		s += ", mirrored or turned"
+	}
+	if v.SecondHash != nil {
+		s += fmt.Sprintf(", second hash at %d", *v.SecondHash)
 	}
 	return s
 }

@@ -29,16 +29,13 @@ func (o *buildOptions) collect(c *cobra.Command, set *list.Set) error {
 	if o.images == "" {
 		return nil
 	}
-	if info, err := os.Stat(o.images); err != nil || !info.IsDir() {
-		if err == nil {
-			err = fmt.Errorf("%s is not a folder", o.images)
-		}
-		return output.Hint(err, "--images names a folder; list files are given with --list")
+	if err := needFolder(o.images, "images"); err != nil {
+		return err
 	}
 	var paths []string
 	for path, err := range files([]string{o.images}) {
 		if err != nil {
-			o.reject(c, progress, message(path, err))
+			o.reject(c, message(path, err))
 			continue
 		}
 		paths = append(paths, path)
@@ -52,13 +49,50 @@ func (o *buildOptions) collect(c *cobra.Command, set *list.Set) error {
 	return nil
 }
 
-func (o *buildOptions) reject(c *cobra.Command, progress *output.Progress, text string) {
+func needFolder(path, flag string) error {
+	info, err := os.Stat(path)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s is not a folder", output.Name(path))
+	}
+	return output.Hint(err, "--%s names a folder; list files are given with --list", flag)
+}
+
+// source gives a file a number for list.Place.
+func (o *buildOptions) source(path string, image bool) uint32 {
+	o.sources = append(o.sources, source{path, image})
+	return uint32(len(o.sources)) // 0 is no place
+}
+
+// A source is a file that entries are from: a list, or an image. A list's places have lines; an image's have the number
+// of the augmentation, 0 for the image as it is.
+type source struct {
+	path  string
+	image bool
+}
+
+// place names where a hash is from.
+func (o *buildOptions) place(p list.Place) string {
+	if p.Source == 0 {
+		return "the list"
+	}
+	s := o.sources[p.Source-1]
+	name := output.Name(s.path)
+	switch {
+	case p.Line == 0:
+		return name
+	case s.image:
+		return fmt.Sprintf("%s, %s", name, picture.Augmentations[p.Line-1].Name)
+	}
+	return fmt.Sprintf("%s:%d", name, p.Line)
+}
+
+func (o *buildOptions) reject(c *cobra.Command, text string) {
 	o.rejected++
-	progress.Clear()
 	fmt.Fprintln(c.ErrOrStderr(), text)
 }
 
 func (o *buildOptions) readList(c *cobra.Command, progress *output.Progress, path string, set *list.Set) error {
+	source := o.source(path, false)
 	f, err := os.Open(path)
 	if err != nil {
 		return output.Hint(err, "--list names a CSV or newline-delimited JSON file")
@@ -66,12 +100,16 @@ func (o *buildOptions) readList(c *cobra.Command, progress *output.Progress, pat
 	defer f.Close()
 	name := output.Name(path)
 	err = list.Read(&interruptible{c, f}, list.Handler{
-		Entry: func(line int, lane snapshot.Lane, key []byte) {
-			set.Add(lane, key)
+		Entry: func(line int, lane snapshot.Lane, hash []byte) {
+			if lane != snapshot.SHA256 {
+				o.fromHashes++
+			}
+			set.AddFrom(lane, hash, list.Place{Source: source, Line: uint32(line)})
 			progress.Update(name+": line", int64(line), 0)
 		},
 		Reject: func(line int, reason error) {
-			o.reject(c, progress, fmt.Sprintf("%s:%d: %v", name, line, reason))
+			progress.Clear()
+			o.reject(c, fmt.Sprintf("%s:%d: %v", name, line, reason))
 		},
 	})
 	if errors.Is(err, list.ErrNoHeader) {
@@ -97,30 +135,38 @@ func (i *interruptible) Read(p []byte) (int, error) {
 }
 
 func (o *buildOptions) readImage(c *cobra.Command, progress *output.Progress, path string, set *list.Set) error {
+	reject := func(format string, args ...any) {
+		progress.Clear()
+		o.reject(c, fmt.Sprintf(format, args...))
+	}
 	name := output.Name(path)
 	p, err := picture.ReadFile(c.Context(), path)
 	switch {
 	case c.Context().Err() != nil:
 		return c.Context().Err()
 	case err != nil:
-		o.reject(c, progress, message(filepath.Clean(path), err))
+		reject("%s", message(filepath.Clean(path), err))
 		return nil
 	case p.Reason != "":
-		o.reject(c, progress, fmt.Sprintf("%s: %v", name, p.Detail))
+		reject("%s: %v", name, p.Detail)
 		return nil
 	}
 	im, err := phash.Of(p.Planes[0])
 	if err != nil {
-		o.reject(c, progress, fmt.Sprintf("%s: %v", name, err))
+		reject("%s: %v", name, err)
 		return nil
 	}
-	set.Add(snapshot.SHA256, p.SHA256[:])
-	if im.Featureless() || list.Degenerate(im.PHash) {
+	from := list.Place{Source: o.source(path, true)}
+	set.AddFrom(snapshot.SHA256, p.SHA256[:], from)
+	if im.Featureless() || list.Degenerate(snapshot.PHash, list.PHashKey(im.PHash)) {
 		o.digestOnly++
-		o.reject(c, progress, fmt.Sprintf("%s: too little structure for a phash (quality %d, at least %d): listed by its sha256 alone",
-			name, im.Quality, phash.MinQuality))
+		reject("%s: too little structure (quality %d, at least %d; deviation %.1f, at least %d): listed by its sha256 alone",
+			name, im.Quality, phash.MinQuality, im.Deviation, phash.MinDeviation)
 		return nil
 	}
-	set.Add(snapshot.PHash, list.PHashKey(im.PHash))
+	set.AddPicture(im, from)
+	if o.augmenter != nil {
+		return o.augmenter.see(p.Planes[0], from.Source)
+	}
 	return nil
 }

@@ -11,28 +11,31 @@ import (
 	"github.com/preseal/preseal/tools/internal/picture"
 )
 
-// hashRecord is one line of preseal hash --json. PHash is empty if the file is not a picture that is decoded here.
+// hashRecord is one line of preseal hash --json. PHash and PDQ are empty if the file is not a picture that is decoded here.
 type hashRecord struct {
 	File        string `json:"file"`
 	SHA256      string `json:"sha256"`
 	MD5         string `json:"md5"`
 	PHash       string `json:"phash"`
+	PDQ         string `json:"pdq"`
 	Quality     int    `json:"quality"`
 	Width       int    `json:"width"`
 	Height      int    `json:"height"`
 	Format      string `json:"format"`
 	Orientation int    `json:"orientation"`
+
+	featureless bool
 }
 
 func newHash() *cobra.Command {
 	return &cobra.Command{
 		Use:   "hash FILE…",
 		Short: "Print the hashes of files",
-		Long: `Hash prints the digests of each file and, if it is a picture, its perceptual hash, its quality (0 to 100; below 50 it
-has too little structure to be listed), its size in pixels as stored, its format and its EXIF orientation. Folders are
+		Long: `Hash prints the digests of each file and, if it is a picture, its perceptual hashes, its quality (0 to 100; below 50
+it has too little structure to be listed), its size in pixels as stored, its format and its EXIF orientation. Folders are
 walked through. Pictures: JPEG, PNG, GIF, WebP and BMP, of an animation the first frame.`,
 		Example: `  preseal hash photo.jpg
-  preseal hash --json pictures/ | jq -r .phash`,
+  preseal hash --json pictures/ | jq -r .pdq`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			p := printer(c)
@@ -50,7 +53,7 @@ walked through. Pictures: JPEG, PNG, GIF, WebP and BMP, of an animation the firs
 					if err != nil {
 						return err
 					}
-					r.PHash, r.Quality = im.PHash.String(), im.Quality
+					r.PHash, r.PDQ, r.Quality, r.featureless = im.PHash.String(), im.PDQ.String(), im.Quality, im.Featureless()
 				}
 				p.Record(r, r.text(file))
 				return p.Err()
@@ -64,9 +67,9 @@ func (r hashRecord) text(file *picture.Picture) string {
 	if file.Reason != "" {
 		return s + fmt.Sprintf("  phash    none: %v", file.Detail)
 	}
-	s += fmt.Sprintf("  phash    %s\n  quality  %d", r.PHash, r.Quality)
-	if r.Quality < phash.MinQuality {
-		s += fmt.Sprintf(", too little structure to be listed (less than %d)", phash.MinQuality)
+	s += fmt.Sprintf("  phash    %s\n  pdq      %s\n  quality  %d", r.PHash, r.PDQ, r.Quality)
+	if r.featureless {
+		s += ", too little structure to be listed"
 	}
 	s += fmt.Sprintf("\n  picture  %s, %d×%d", r.Format, r.Width, r.Height)
 	if r.Orientation != 1 {

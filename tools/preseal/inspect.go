@@ -32,8 +32,10 @@ type sectionRecord struct {
 	KeyBits      int       `json:"keyBits"`
 	Error        float64   `json:"error"`
 	Probes       int       `json:"probes"`
+	Proof        string    `json:"proof"`
 	Origin       string    `json:"origin"`
 	Purpose      string    `json:"purpose"`
+	Distance     int       `json:"distance"`
 	Version      uint64    `json:"version"`
 	Published    time.Time `json:"published"`
 	Expires      time.Time `json:"expires"`
@@ -45,7 +47,7 @@ func newInspect() *cobra.Command {
 		Use:   "inspect DIR|FILE",
 		Short: "Show what a snapshot says and how large it is",
 		Long: `Inspect shows the manifest of a snapshot and its lanes: entries, bytes, and bits per entry beside the bound log2(1/p)
-that no filter with the error rate p can go below. DIR is a snapshot's folder, FILE a manifest or the snapshot beside it.
+that no filter with the error rate p can go below, the bits of a key, and what proves a candidate. DIR is a snapshot's folder, FILE a manifest or the snapshot beside it.
 
 It verifies no signature: that is what preseal verify does.`,
 		Example: `  preseal inspect site/lists
@@ -119,6 +121,7 @@ func showManifest(p *output.Printer, m *snapshot.Manifest) {
 	} else {
 		p.Text("previous    %x", m.Previous)
 	}
+	p.Text("distance    %d bits of a second hash at most", m.Distance)
 	p.Text("snapshot    %s, %s bytes", m.FileName(), output.Count(m.Size))
 	p.Text("signers     %s (signatures not verified; use preseal verify)", strings.Join(m.Signers, ", "))
 }
@@ -126,16 +129,17 @@ func showManifest(p *output.Printer, m *snapshot.Manifest) {
 func showLanes(p *output.Printer, s *snapshot.Snapshot) {
 	m := s.Manifest()
 	p.Text("")
-	p.Text("%-7s %-10s %11s %11s %11s %6s %6s %7s %10s", "lane", "kind", "entries", "bytes", "bits/entry", "bound", "fill", "probes", "error")
+	p.Text("%-7s %-10s %11s %11s %11s %6s %6s %7s %10s %8s  %s",
+		"lane", "kind", "entries", "bytes", "bits/entry", "bound", "fill", "probes", "error", "key bits", "proof")
 	for _, sec := range s.Sections() {
 		lane, _ := m.Lane(sec.Lane)
 		r := sectionRecord{
-			Lane: sec.Lane.String(), Entries: sec.Entries, Bytes: sec.Length, Kind: sec.Kind,
+			Lane: sec.Lane.String(), Entries: sec.Entries, Bytes: sec.Length, Kind: string(sec.Kind),
 			BitsPerEntry: round(8 * float64(sec.Length) / float64(sec.Entries)), Bound: round(-math.Log2(lane.Error)),
-			Fill: round(sec.Fill), Bits: sec.Bits, K: sec.K, KeyBits: sec.KeyBits, Error: lane.Error, Probes: lane.Probes,
-			Origin: m.Origin, Purpose: m.Purpose, Version: m.Version, Published: m.Published, Expires: m.Expires, Signers: m.Signers,
+			Fill: round(sec.Fill), Bits: sec.Bits, K: sec.K, KeyBits: sec.KeyBits, Error: lane.Error, Probes: lane.Probes, Proof: string(lane.Proof),
+			Origin: m.Origin, Purpose: m.Purpose, Distance: m.Distance, Version: m.Version, Published: m.Published, Expires: m.Expires, Signers: m.Signers,
 		}
-		p.Record(r, fmt.Sprintf("%-7s %-10s %11s %11s %11.2f %6.2f %6.3f %7s %10.3g", r.Lane, r.Kind, output.Count(int64(r.Entries)),
-			output.Count(r.Bytes), r.BitsPerEntry, r.Bound, r.Fill, output.Count(int64(r.Probes)), r.Error))
+		p.Record(r, fmt.Sprintf("%-7s %-10s %11s %11s %11.2f %6.2f %6.3f %7s %10.3g %8d  %s", r.Lane, r.Kind, output.Count(int64(r.Entries)),
+			output.Count(r.Bytes), r.BitsPerEntry, r.Bound, r.Fill, output.Count(int64(r.Probes)), r.Error, r.KeyBits, r.Proof))
 	}
 }

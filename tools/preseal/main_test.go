@@ -18,7 +18,10 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/preseal/preseal/matcher/phash"
+	"github.com/preseal/preseal/matcher/probe"
 	"github.com/preseal/preseal/testdata/pictures"
+	"github.com/preseal/preseal/tools/internal/picture"
 )
 
 func TestMain(m *testing.M) {
@@ -40,7 +43,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exit": exit, "draw": draw, "csv": csv, "flip": flip, "start": start, "end": end, "get": get,
+			"exit": exit, "draw": draw, "csv": csv, "near": near, "flip": flip, "start": start, "end": end, "get": get,
 		},
 	})
 }
@@ -72,6 +75,8 @@ func draw(ts *testscript.TestScript, _ bool, args []string) {
 		b = pictures.JPEG(pictures.Photo(seed, w, h), 90)
 	case "half":
 		b = pictures.JPEG(pictures.Scale(pictures.Photo(seed, w, h), w/2, h/2), 50)
+	case "mirror":
+		b = pictures.JPEG(pictures.Mirror(pictures.Photo(seed, w, h)), 80)
 	case "flat":
 		b = pictures.PNG(pictures.Synthetic(8*seed, w, h))
 	default:
@@ -89,13 +94,34 @@ func csv(ts *testscript.TestScript, _ bool, args []string) {
 	b.WriteString("algorithm,hash,label\n")
 	for i := range n {
 		sum := sha256.Sum256(fmt.Appendf(nil, "entry %d", i))
-		if i%2 == 0 {
+		switch i % 3 {
+		case 0:
 			fmt.Fprintf(&b, "sha256,%x,\n", sum)
-		} else {
+		case 1:
 			fmt.Fprintf(&b, "phash,%x,\n", sum[:8])
+		case 2:
+			fmt.Fprintf(&b, "pdq,%x,\n", sum)
 		}
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o644))
+}
+
+// near FILE PICTURE N writes a list of the PDQ hash of a picture, twice but for a high frequency, and of the N pHashes
+// that are nearest to its own.
+func near(ts *testscript.TestScript, _ bool, args []string) {
+	p, err := picture.ReadFile(context.Background(), ts.MkAbs(args[1]))
+	ts.Check(err)
+	im, err := phash.Of(p.Planes[0])
+	ts.Check(err)
+	n, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	other := im.PDQ
+	other[0] ^= 0x80
+	list := fmt.Sprintf("algorithm,hash\npdq,%s\npdq,%s\n", im.PDQ, other)
+	for flips := range probe.Likeliest(im.Margins[:], n) {
+		list += fmt.Sprintf("phash,%016x\n", uint64(im.PHash)^flips)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(list), 0o644))
 }
 
 // flip PATTERN changes a bit in the middle of each file that matches.

@@ -13,8 +13,8 @@ import (
 // The kinds of a Verdict.
 const (
 	Clear       = "clear"       // no candidate; nothing was sent
-	Cleared     = "cleared"     // a candidate, and the server said that it is not listed
-	Match       = "match"       // a candidate, and the server said that it is listed
+	Cleared     = "cleared"     // a candidate, and it is not listed or listed for another picture
+	Match       = "match"       // a candidate that is listed, and its second hash is near
 	Unsupported = "unsupported" // its digest is not listed, and it cannot be hashed
 	Unavailable = "unavailable" // no valid snapshot, or a candidate that could not be confirmed
 )
@@ -36,7 +36,15 @@ type Verdict struct {
 	Probes     int    `json:"probes"`     // probes made
 	Distance   *int   `json:"distance"`   // bits flipped in the match or first candidate, null without one
 	Requests   int    `json:"requests"`   // questions sent
-	Detail     error  `json:"-"`          // what went wrong, if Reason is not ""
+
+	// Of the same candidate, null without one: the number at which it hit, the part of the picture and the orientation.
+	Probe       *int `json:"probe"`
+	Window      *int `json:"window"`
+	Orientation *int `json:"orientation"`
+	// SecondHash is how many bits lie between the picture's PDQ hash and a listed one, null if none was compared.
+	SecondHash *int `json:"secondHash"`
+
+	Detail error `json:"-"` // what went wrong, if Reason is not ""
 }
 
 // A Checker checks files against a snapshot. Confirmer may be nil.
@@ -60,7 +68,7 @@ func (c *Checker) Check(ctx context.Context, p *picture.Picture, now time.Time) 
 	v.Kind = Clear
 	if !f.Clear() {
 		v.point(f.Candidates[0])
-		listed, err := c.confirm(ctx, f, &v)
+		matched, err := c.confirm(ctx, f, &v)
 		switch {
 		case ctx.Err() != nil:
 			return Verdict{}, ctx.Err()
@@ -70,8 +78,7 @@ func (c *Checker) Check(ctx context.Context, p *picture.Picture, now time.Time) 
 				v.Reason = NoConfirmation
 			}
 			return v, nil
-		case listed >= 0:
-			v.point(f.Candidates[listed])
+		case matched:
 			v.Kind = Match
 			return v, nil
 		case f.Overflow:
@@ -91,28 +98,43 @@ func Failed(err error) Verdict {
 	return Verdict{Kind: Unavailable, Reason: Reason(err), Detail: err}
 }
 
-func (v *Verdict) point(c matcher.Candidate) { v.Lane, v.Distance = c.Lane.String(), &c.Distance }
+// point makes v about a candidate.
+func (v *Verdict) point(c matcher.Candidate) {
+	orientation := int(c.Orientation)
+	v.Lane, v.Distance, v.Probe, v.Window, v.Orientation = c.Lane.String(), &c.Distance, &c.Probe, &c.Window, &orientation
+}
 
 var errNoConfirmation = errors.New("a candidate, and no confirmation server to ask")
 
-// confirm returns which candidate is listed, -1 if none is.
-func (c *Checker) confirm(ctx context.Context, f matcher.Finding, v *Verdict) (int, error) {
+// confirm asks about all candidates and points v at the first that is a match, or else at one that came near.
+func (c *Checker) confirm(ctx context.Context, f matcher.Finding, v *Verdict) (matched bool, err error) {
 	if c.Confirmer == nil {
-		return -1, errNoConfirmation
+		return false, errNoConfirmation
 	}
 	q, err := f.Question(confirm.PlainClient{})
 	if err != nil {
-		return -1, &Error{BadAnswer, err}
+		return false, &Error{BadAnswer, err}
 	}
 	v.Requests++
 	answers, err := c.Confirmer.Ask(ctx, q)
 	if err != nil {
-		return -1, err
+		return false, err
 	}
+	var malformed error // unless another candidate is a match
 	for i, a := range answers {
-		if a.Listed {
-			return i, nil
+		match, distance, err := c.Matcher.Confirmed(f.Candidates[i], a)
+		if err != nil {
+			malformed = &Error{BadAnswer, err}
+		}
+		if match || distance >= 0 && (v.SecondHash == nil || distance < *v.SecondHash) {
+			v.point(f.Candidates[i])
+			if v.SecondHash = nil; distance >= 0 {
+				v.SecondHash = &distance
+			}
+		}
+		if match {
+			return true, nil
 		}
 	}
-	return -1, nil
+	return false, malformed
 }

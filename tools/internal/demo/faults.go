@@ -19,7 +19,7 @@ import (
 func faults(mux *http.ServeMux, good publish.Build) error {
 	small := new(list.Set)
 	for _, lane := range list.Lanes {
-		small.Add(lane, bytes.Repeat([]byte{0x5a}, lane.KeySize()))
+		small.Add(lane, bytes.Repeat([]byte{0x5a}, lane.HashSize()))
 	}
 	good.List = small
 

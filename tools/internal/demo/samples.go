@@ -9,6 +9,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"image"
+	"image/draw"
+	"math/rand/v2"
 	"runtime"
 	"sync"
 
@@ -90,8 +92,14 @@ func Samples() []Sample {
 		{1, "cropped", "jpg", "2 % cut off each side", true, func(img image.Image) []byte {
 			return pictures.JPEG(pictures.Crop(img, 2), 85)
 		}},
-		{1, "mirrored", "jpg", "left and right exchanged", false, func(img image.Image) []byte {
+		{1, "mirrored", "jpg", "left and right exchanged", true, func(img image.Image) []byte {
 			return pictures.JPEG(pictures.Mirror(img), 85)
+		}},
+		{1, "captioned", "jpg", "words above it", true, func(img image.Image) []byte {
+			return pictures.JPEG(frame(img, 0, height/6), 85)
+		}},
+		{2, "bordered", "jpg", "a white border around it", true, func(img image.Image) []byte {
+			return pictures.JPEG(frame(img, width/16, width/16), 85)
 		}},
 	}
 	for _, v := range variants {
@@ -116,6 +124,25 @@ func Samples() []Sample {
 
 func half(img image.Image) []byte {
 	return pictures.JPEG(pictures.Scale(img, width/2, height/2), 50)
+}
+
+// frame puts white around a picture: a border, or, if the sides are narrow, a bar above it with words on it.
+func frame(img image.Image, sides, above int) image.Image {
+	below := sides
+	out := image.NewNRGBA(image.Rect(0, 0, width+2*sides, height+above+below))
+	draw.Draw(out, out.Rect, image.White, image.Point{}, draw.Src)
+	draw.Draw(out, image.Rect(sides, above, sides+width, above+height), img, img.Bounds().Min, draw.Src)
+	if sides > 0 {
+		return out
+	}
+	for i, word := range [][2]int{{5, 25}, {28, 34}, {37, 60}, {63, 90}} {
+		y := above / 4
+		if i%2 == 1 {
+			y = above * 6 / 10
+		}
+		draw.Draw(out, image.Rect(width*word[0]/100, y, width*word[1]/100, y+above/6), image.Black, image.Point{}, draw.Src)
+	}
+	return out
 }
 
 // Photographs makes n photograph-like files, one after the other as each is taken.
@@ -152,15 +179,28 @@ func newList(ctx context.Context, samples []Sample) (*list.Set, error) {
 			return nil, fmt.Errorf("%s: %w", s.File, err)
 		}
 		set.Add(snapshot.SHA256, p.SHA256[:])
-		set.Add(snapshot.PHash, list.PHashKey(im.PHash))
+		set.AddPicture(im, list.Place{})
 	}
+	random := rand.New(rand.NewPCG(1, 2))
 	for i := range uint64(fillers) {
 		sum := sha256.Sum256(binary.BigEndian.AppendUint64([]byte("filler"), i))
 		set.Add(snapshot.SHA256, sum[:])
-		set.Add(snapshot.PHash, sum[:8])
+		set.AddPicture(&phash.Image{PHash: phash.PHash(binary.BigEndian.Uint64(sum[:])), PDQ: halfSet(random)}, list.Place{})
 	}
 	set.Sort()
 	return set, nil
+}
+
+// halfSet returns a hash with half of its bits set, as those of pictures have.
+func halfSet(random *rand.Rand) (h phash.PDQ) {
+	for left := 128; left > 0; {
+		n := random.IntN(256)
+		if bit := byte(1) << (n % 8); h[n/8]&bit == 0 {
+			h[n/8] |= bit
+			left--
+		}
+	}
+	return h
 }
 
 // parallel calls f for 0 to n-1 on all processors.

@@ -1,83 +1,172 @@
 // Package list reads an operator's lists and holds their entries until they are built.
 //
 // A list file is CSV with a header that names at least the columns algorithm and hash, or newline-delimited JSON with
-// the members algorithm and hash; the content decides, not the file's name. A label may follow and is not used yet.
+// the members algorithm and hash; the content decides, not the file's name. Quality, from 0 to 100, says how far a
+// perceptual hash can be relied upon. A label may follow and is not used yet.
 package list
 
 import (
 	"bytes"
-	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"sort"
-	"strings"
 
 	"github.com/preseal/preseal/matcher/phash"
 	"github.com/preseal/preseal/matcher/snapshot"
 )
 
 // Lanes are the lanes that a list can have entries for, in the order in which they are built.
-var Lanes = []snapshot.Lane{snapshot.SHA256, snapshot.PHash}
+var Lanes = []snapshot.Lane{snapshot.SHA256, snapshot.PHash, snapshot.PDQ}
 
-// Set holds the keys of a list, lane by lane, in as many bytes as they have. The zero value is an empty Set. It is not
-// safe for concurrent use until Sort was called and no key is added any more.
+// Set holds the hashes of a list, lane by lane, in as many bytes as they have. The zero value is an empty Set. It is not
+// safe for concurrent use until Sort was called and nothing is added any more.
 type Set struct {
-	lanes map[snapshot.Lane]*keys
+	lanes map[snapshot.Lane]*table
+	pairs table // a pHash and a PDQ hash of the same picture, PairSize bytes
 }
 
-// Add appends a key, which has the size that its lane demands.
-func (s *Set) Add(lane snapshot.Lane, key []byte) {
-	if len(key) != lane.KeySize() {
-		panic(fmt.Sprintf("list: a key of %d bytes in lane %s", len(key), lane))
+// PairSize is the length in bytes of a pHash, big-endian, and the PDQ hash of the same picture.
+const PairSize = 8 + 32
+
+// A Place says where a hash was found. Source and Line are the caller's to number; hashes whose place does not matter
+// have the zero Place.
+type Place struct{ Source, Line uint32 }
+
+// A Duplicate is a hash that was listed before.
+type Duplicate struct {
+	Lane         snapshot.Lane
+	Hash         []byte
+	Place, First Place
+}
+
+// Add appends a hash, which has the size that its lane demands.
+func (s *Set) Add(lane snapshot.Lane, hash []byte) { s.AddFrom(lane, hash, Place{}) }
+
+// AddFrom appends a hash and remembers where it was found.
+func (s *Set) AddFrom(lane snapshot.Lane, hash []byte, from Place) {
+	if len(hash) != lane.HashSize() {
+		panic(fmt.Sprintf("list: a hash of %d bytes in lane %s", len(hash), lane))
 	}
 	if s.lanes == nil {
-		s.lanes = make(map[snapshot.Lane]*keys)
+		s.lanes = make(map[snapshot.Lane]*table)
 	}
-	k := s.lanes[lane]
-	if k == nil {
-		k = &keys{size: lane.KeySize()}
-		s.lanes[lane] = k
+	t := s.lanes[lane]
+	if t == nil {
+		t = &table{size: lane.HashSize()}
+		s.lanes[lane] = t
 	}
-	k.flat = append(k.flat, key...)
+	t.add(hash, from)
 }
 
-// Sort puts the keys of every lane in ascending order, drops those that occur twice and returns how many it dropped.
-func (s *Set) Sort() (duplicates int) {
-	for _, k := range s.lanes {
-		duplicates += k.sort()
-	}
-	return duplicates
+// AddPicture appends the perceptual hashes of a picture, and as a pair.
+func (s *Set) AddPicture(im *phash.Image, from Place) {
+	key := PHashKey(im.PHash)
+	s.AddFrom(snapshot.PHash, key, from)
+	s.AddFrom(snapshot.PDQ, im.PDQ[:], from)
+	s.AddPair(append(key, im.PDQ[:]...))
 }
 
-// Contains reports whether key is in the lane of a sorted Set.
-func (s *Set) Contains(lane snapshot.Lane, key []byte) bool {
-	k := s.lanes[lane]
-	if k == nil || len(key) != k.size {
+// AddPair appends a pair: the PDQ hash that decides whether what hits the pHash is the same picture.
+func (s *Set) AddPair(pair []byte) {
+	s.pairs.size = PairSize
+	s.pairs.add(pair, Place{})
+}
+
+// Sort puts the hashes of every lane in ascending order, drops those that occur twice, but for the first of each, and
+// returns what it dropped.
+func (s *Set) Sort() []Duplicate {
+	var out []Duplicate
+	for _, lane := range Lanes {
+		if t := s.lanes[lane]; t != nil {
+			t.sort(func(hash []byte, place, first Place) {
+				out = append(out, Duplicate{lane, bytes.Clone(hash), place, first})
+			})
+		}
+	}
+	s.pairs.sort(func([]byte, Place, Place) {})
+	return out
+}
+
+// Remove drops the hashes of a lane that drop says, and their pairs. The slice is only valid during the call.
+func (s *Set) Remove(lane snapshot.Lane, drop func(hash []byte, from Place) bool) {
+	t := s.lanes[lane]
+	if t == nil {
+		return
+	}
+	t.remove(drop)
+	if lane == snapshot.PHash {
+		s.pairs.remove(func(pair []byte, _ Place) bool { return !s.Contains(lane, pair[:8]) })
+	}
+}
+
+// Contains reports whether hash is in the lane of a sorted Set.
+func (s *Set) Contains(lane snapshot.Lane, hash []byte) bool {
+	t := s.lanes[lane]
+	if t == nil || len(hash) != t.size {
 		return false
 	}
-	i := sort.Search(k.Len(), func(i int) bool { return bytes.Compare(k.at(i), key) >= 0 })
-	return i < k.Len() && bytes.Equal(k.at(i), key)
+	i := t.find(hash)
+	return i < t.Len() && bytes.Equal(t.at(i), hash)
 }
 
-// Len returns the number of keys in a lane.
+// Seconds returns the PDQ hashes that a sorted Set has of the pictures with this pHash, max at most.
+func (s *Set) Seconds(hash []byte, max int) (out []phash.PDQ) {
+	for i := s.pairs.find(hash); i < s.pairs.Len() && len(out) < max; i++ {
+		pair := s.pairs.at(i)
+		if !bytes.Equal(pair[:8], hash) {
+			break
+		}
+		out = append(out, phash.PDQ(pair[8:]))
+	}
+	return out
+}
+
+// Singles counts the pHashes of a sorted Set without a PDQ hash.
+func (s *Set) Singles() int {
+	n, pair := 0, 0
+	for i := range s.Len(snapshot.PHash) {
+		hash := s.lanes[snapshot.PHash].at(i)
+		for pair < s.pairs.Len() && bytes.Compare(s.pairs.at(pair)[:8], hash) < 0 {
+			pair++
+		}
+		if pair == s.pairs.Len() || !bytes.HasPrefix(s.pairs.at(pair), hash) {
+			n++
+		}
+	}
+	return n
+}
+
+// Len returns the number of hashes in a lane.
 func (s *Set) Len(lane snapshot.Lane) int {
-	if k := s.lanes[lane]; k != nil {
-		return k.Len()
+	if t := s.lanes[lane]; t != nil {
+		return t.Len()
 	}
 	return 0
 }
 
-// Flat returns the keys of a lane one after the other. The caller must not change them.
+// Empty reports whether no lane has a hash.
+func (s *Set) Empty() bool {
+	for _, t := range s.lanes {
+		if t.Len() > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Flat returns the hashes of a lane one after the other. The caller must not change them.
 func (s *Set) Flat(lane snapshot.Lane) []byte {
-	if k := s.lanes[lane]; k != nil {
-		return k.flat
+	if t := s.lanes[lane]; t != nil {
+		return t.flat
 	}
 	return nil
 }
 
-// Keys returns the keys of a lane as slices of the Set's own memory.
-func (s *Set) Keys(lane snapshot.Lane) [][]byte {
+// Pairs returns the pairs one after the other. The caller must not change them.
+func (s *Set) Pairs() []byte { return s.pairs.flat }
+
+// Hashes returns the hashes of a lane as slices of the Set's own memory.
+func (s *Set) Hashes(lane snapshot.Lane) [][]byte {
 	out := make([][]byte, s.Len(lane))
 	for i := range out {
 		out[i] = s.lanes[lane].at(i)
@@ -85,80 +174,92 @@ func (s *Set) Keys(lane snapshot.Lane) [][]byte {
 	return out
 }
 
-// keys is a sort.Interface over keys of one size that lie one after the other.
-type keys struct {
-	size int
-	flat []byte
+// table is a sort.Interface over rows of one size that lie one after the other.
+type table struct {
+	size   int
+	flat   []byte
+	places []Place // of each row; nil as long as all are zero
 }
 
-func (k *keys) at(i int) []byte    { return k.flat[i*k.size : (i+1)*k.size : (i+1)*k.size] }
-func (k *keys) Len() int           { return len(k.flat) / k.size }
-func (k *keys) Less(i, j int) bool { return bytes.Compare(k.at(i), k.at(j)) < 0 }
-func (k *keys) Swap(i, j int) {
-	var tmp [32]byte
-	n := copy(tmp[:], k.at(i))
-	copy(k.at(i), k.at(j))
-	copy(k.at(j), tmp[:n])
+func (t *table) add(row []byte, from Place) {
+	if t.places == nil && from != (Place{}) {
+		t.places = make([]Place, t.Len())
+	}
+	t.flat = append(t.flat, row...)
+	if t.places != nil {
+		t.places = append(t.places, from)
+	}
 }
 
-func (k *keys) sort() (duplicates int) {
-	sort.Sort(k)
+func (t *table) at(i int) []byte { return t.flat[i*t.size : (i+1)*t.size : (i+1)*t.size] }
+
+func (t *table) place(i int) Place {
+	if t.places == nil {
+		return Place{}
+	}
+	return t.places[i]
+}
+
+func (t *table) Len() int {
+	if t.size == 0 {
+		return 0
+	}
+	return len(t.flat) / t.size
+}
+
+func (t *table) Less(i, j int) bool {
+	if c := bytes.Compare(t.at(i), t.at(j)); c != 0 {
+		return c < 0
+	}
+	a, b := t.place(i), t.place(j)
+	return a.Source < b.Source || a.Source == b.Source && a.Line < b.Line
+}
+
+func (t *table) Swap(i, j int) {
+	var tmp [PairSize]byte
+	n := copy(tmp[:], t.at(i))
+	copy(t.at(i), t.at(j))
+	copy(t.at(j), tmp[:n])
+	if t.places != nil {
+		t.places[i], t.places[j] = t.places[j], t.places[i]
+	}
+}
+
+// find returns the first row that does not sort before prefix.
+func (t *table) find(prefix []byte) int {
+	return sort.Search(t.Len(), func(i int) bool { return bytes.Compare(t.at(i), prefix) >= 0 })
+}
+
+func (t *table) sort(duplicate func(row []byte, place, first Place)) {
+	sort.Sort(t)
+	first := 0
+	t.remove(func(row []byte, from Place) bool {
+		// What is kept stays in front of what is looked at.
+		if first > 0 && bytes.Equal(t.at(first-1), row) {
+			duplicate(row, from, t.place(first-1))
+			return true
+		}
+		first++
+		return false
+	})
+}
+
+// remove keeps the order of the rest.
+func (t *table) remove(drop func(row []byte, from Place) bool) {
 	n := 0
-	for i := range k.Len() {
-		if n > 0 && bytes.Equal(k.at(n-1), k.at(i)) {
-			duplicates++
+	for i := range t.Len() {
+		row, place := t.at(i), t.place(i)
+		if drop(row, place) {
 			continue
 		}
-		copy(k.at(n), k.at(i))
+		copy(t.at(n), row)
+		if t.places != nil {
+			t.places[n] = place
+		}
 		n++
 	}
-	k.flat = k.flat[:n*k.size]
-	return duplicates
-}
-
-// ParseEntry reads an algorithm's name and a hash as a list spells them, in any case and with space around them.
-func ParseEntry(algorithm, hash string) (snapshot.Lane, []byte, error) {
-	name := strings.ToLower(strings.TrimSpace(algorithm))
-	hash = strings.ToLower(strings.TrimSpace(hash))
-	if name == "" {
-		return 0, nil, fmt.Errorf("the algorithm is missing")
+	t.flat = t.flat[:n*t.size]
+	if t.places != nil {
+		t.places = slices.Clip(t.places[:n])
 	}
-	lane, err := snapshot.ParseLane(name)
-	if err != nil {
-		return 0, nil, err
-	}
-	if !slices.Contains(Lanes, lane) {
-		return 0, nil, fmt.Errorf("lane %s is not supported yet", lane)
-	}
-	if lane == snapshot.PHash {
-		h, err := phash.ParsePHash(hash)
-		if err != nil {
-			return 0, nil, fmt.Errorf("%s is not a phash: 16 hexadecimal digits", quote(hash))
-		}
-		if Degenerate(h) {
-			return 0, nil, fmt.Errorf("the phash %s is that of flat pictures and would match all of them", h)
-		}
-		return lane, PHashKey(h), nil
-	}
-	key, err := hex.DecodeString(hash)
-	if err != nil || len(key) != lane.KeySize() {
-		return 0, nil, fmt.Errorf("%s is not a %s: %d hexadecimal digits", quote(hash), lane, 2*lane.KeySize())
-	}
-	return lane, key, nil
-}
-
-// PHashKey returns the key of the lane phash.
-func PHashKey(h phash.PHash) []byte { return binary.BigEndian.AppendUint64(nil, uint64(h)) }
-
-// Degenerate reports whether h is the hash of pictures of one flat colour.
-func Degenerate(h phash.PHash) bool {
-	return h == 0 || h == ^phash.PHash(0) || h == 1 || h == 1<<63
-}
-
-// quote shows at most 80 bytes of what a list file contains.
-func quote(s string) string {
-	if len(s) > 80 {
-		return fmt.Sprintf("%q…", s[:80])
-	}
-	return fmt.Sprintf("%q", s)
 }

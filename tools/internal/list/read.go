@@ -24,7 +24,7 @@ var ErrNoHeader = errors.New(`no list: it begins neither with a header that name
 
 // Handler receives what Read finds. Line numbers begin at 1.
 type Handler struct {
-	Entry  func(line int, lane snapshot.Lane, key []byte) // key is the callee's to keep
+	Entry  func(line int, lane snapshot.Lane, hash []byte) // hash is the callee's to keep
 	Reject func(line int, reason error)
 }
 
@@ -70,6 +70,7 @@ func readJSON(lines *lineReader, h Handler) error {
 		}
 		var entry struct {
 			Algorithm, Hash *string
+			Quality         json.RawMessage // a number or a string
 			Label           any
 		}
 		if err := json.Unmarshal(l.text, &entry); err != nil {
@@ -80,12 +81,16 @@ func readJSON(lines *lineReader, h Handler) error {
 			h.Reject(l.number, fmt.Errorf("the member algorithm or hash is missing"))
 			continue
 		}
-		h.entry(l.number, *entry.Algorithm, *entry.Hash)
+		quality := strings.Trim(string(entry.Quality), `"`)
+		if quality == "null" {
+			quality = ""
+		}
+		h.entry(l.number, *entry.Algorithm, *entry.Hash, quality)
 	}
 }
 
-// columns are the positions of the two fields that matter, and the number of fields in the header.
-type columns struct{ algorithm, hash, count int }
+// columns are the positions of the fields that matter, -1 without a quality, and the number of fields in the header.
+type columns struct{ algorithm, hash, quality, count int }
 
 func header(line []byte) (columns, error) {
 	fields, ok := split(line)
@@ -95,7 +100,7 @@ func header(line []byte) (columns, error) {
 	for i := range fields {
 		fields[i] = strings.ToLower(strings.TrimSpace(fields[i]))
 	}
-	c := columns{slices.Index(fields, "algorithm"), slices.Index(fields, "hash"), len(fields)}
+	c := columns{slices.Index(fields, "algorithm"), slices.Index(fields, "hash"), slices.Index(fields, "quality"), len(fields)}
 	if c.algorithm < 0 || c.hash < 0 {
 		return columns{}, ErrNoHeader
 	}
@@ -131,7 +136,11 @@ func readCSV(lines *lineReader, c columns, h Handler) error {
 		case len(fields) <= max(c.algorithm, c.hash):
 			h.Reject(l.number, fmt.Errorf("the field algorithm or hash is missing"))
 		default:
-			h.entry(l.number, fields[c.algorithm], fields[c.hash])
+			quality := ""
+			if c.quality >= 0 && c.quality < len(fields) {
+				quality = fields[c.quality]
+			}
+			h.entry(l.number, fields[c.algorithm], fields[c.hash], quality)
 		}
 	}
 }
@@ -208,13 +217,13 @@ func quoted(s string) (field, rest string, ok bool) {
 	return b.String(), rest, rest == "" || rest[0] == ','
 }
 
-func (h Handler) entry(line int, algorithm, hash string) {
-	lane, key, err := ParseEntry(algorithm, hash)
+func (h Handler) entry(line int, algorithm, hash, quality string) {
+	lane, parsed, err := ParseEntry(algorithm, hash, quality)
 	if err != nil {
 		h.Reject(line, err)
 		return
 	}
-	h.Entry(line, lane, key)
+	h.Entry(line, lane, parsed)
 }
 
 var errLong = fmt.Errorf("longer than %d bytes", maxLine)

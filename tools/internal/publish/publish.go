@@ -41,7 +41,11 @@ type Build struct {
 	Base    []byte // the manifest file before this one, nil for the first
 	Now     time.Time
 	Life    time.Duration // until it expires
-	Probes  int           // in the lane phash; 0 means the default
+	// Of snapshot.Spec and snapshot.LaneKeys; 0 means their default.
+	Probes   int // of both perceptual lanes
+	Distance int
+	Kind     snapshot.Kind // of the filters; "" means snapshot.Rice
+	KeyBits  int           // of the lane pdq
 }
 
 // Files are what a build results in.
@@ -61,6 +65,7 @@ func (b *Build) Make() (*Files, error) {
 	spec := snapshot.Spec{
 		Origin: b.origin(), Purpose: b.Purpose, Version: max(1, b.Version),
 		Published: b.Now.UTC().Truncate(time.Second), Expires: b.Now.UTC().Truncate(time.Second).Add(b.Life),
+		Distance: b.Distance,
 	}
 	if b.Base != nil {
 		before, err := b.Continue(b.Base)
@@ -73,9 +78,12 @@ func (b *Build) Make() (*Files, error) {
 		spec.Previous = sha256.Sum256(b.Base)
 	}
 	for _, lane := range list.Lanes {
-		l := snapshot.LaneKeys{Lane: lane, Keys: b.List.Keys(lane)}
-		if lane == snapshot.PHash {
-			l.Probes = b.Probes
+		l := snapshot.LaneKeys{Lane: lane, Keys: b.List.Hashes(lane), Kind: b.Kind}
+		switch lane {
+		case snapshot.PHash:
+			l.Probes, l.SingleHash = b.Probes, b.List.Singles() > 0
+		case snapshot.PDQ:
+			l.Probes, l.KeyBits = b.Probes, b.KeyBits
 		}
 		spec.Lanes = append(spec.Lanes, l)
 	}

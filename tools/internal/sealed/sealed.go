@@ -9,7 +9,10 @@
 // manifest file). Its nonce is its number as 11 bytes, big-endian, and one byte that is 1 for the last chunk and else 0,
 // as in the STREAM construction (Hoang et al., CRYPTO 2015). The plaintext is, for each lane in ascending order,
 //
-//	lane u16 | 0 u16 | 0 u32 | count u64 | count keys in ascending order                      (big-endian)
+//	lane u16 | kind u16 | 0 u32 | count u64 | count rows in ascending order, none twice       (big-endian)
+//
+// Kind 0 has the hashes of the lane: 32 bytes for sha256, 8 for phash, 32 for pdq. Kind 1 follows kind 0 in the lane phash
+// only: its rows are one of these pHashes and the PDQ hash of the same picture, 40 bytes. A block of no rows is left out.
 package sealed
 
 import (
@@ -37,6 +40,8 @@ const (
 	chunkSize  = 64 << 10
 	tagSize    = 16
 	headerSize = 16
+
+	hashes, pairs = 0, 1 // the kinds
 )
 
 // ErrWrongKey says that a sealed list cannot be opened: it was sealed with another key or for another manifest, or it
@@ -56,7 +61,7 @@ func newAEAD(key [32]byte, salt, manifest []byte) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// Seal writes the keys of a sorted set to w, for the holder of key and the manifest file that was built from them.
+// Seal writes the entries of a sorted set to w, for the holder of key and the manifest file that was built from them.
 func Seal(w io.Writer, set *list.Set, key [32]byte, manifest []byte) error {
 	header := make([]byte, len(magic)+saltSize)
 	copy(header, magic)
@@ -70,18 +75,28 @@ func Seal(w io.Writer, set *list.Set, key [32]byte, manifest []byte) error {
 	}
 	c := &chunks{w: w, aead: aead}
 	for _, lane := range list.Lanes {
-		keys := set.Flat(lane)
-		if len(keys) == 0 {
-			continue
-		}
-		var h [headerSize]byte
-		binary.BigEndian.PutUint16(h[:], uint16(lane))
-		binary.BigEndian.PutUint64(h[8:], uint64(set.Len(lane)))
-		if _, err := io.Copy(c, io.MultiReader(bytes.NewReader(h[:]), bytes.NewReader(keys))); err != nil {
+		if err := c.block(lane, hashes, set.Flat(lane), lane.HashSize()); err != nil {
 			return err
+		}
+		if lane == snapshot.PHash {
+			if err := c.block(lane, pairs, set.Pairs(), list.PairSize); err != nil {
+				return err
+			}
 		}
 	}
 	return c.flush(1)
+}
+
+func (c *chunks) block(lane snapshot.Lane, kind uint16, rows []byte, size int) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	var h [headerSize]byte
+	binary.BigEndian.PutUint16(h[:], uint16(lane))
+	binary.BigEndian.PutUint16(h[2:], kind)
+	binary.BigEndian.PutUint64(h[8:], uint64(len(rows)/size))
+	_, err := io.Copy(c, io.MultiReader(bytes.NewReader(h[:]), bytes.NewReader(rows)))
+	return err
 }
 
 // chunks is the writer of the plaintext.
@@ -136,30 +151,49 @@ func Open(r io.Reader, key [32]byte, manifest []byte) (*list.Set, error) {
 	}
 	o := &opener{r: r, aead: aead, sealed: make([]byte, 0, chunkSize+tagSize+1)}
 	set := new(list.Set)
-	for previous := snapshot.Lane(0); ; {
+	for previous := uint32(0); ; {
 		var h [headerSize]byte
 		if _, err := io.ReadFull(o, h[:]); err == io.EOF {
 			return set, nil
 		} else if err != nil {
 			return nil, short(err)
 		}
-		lane, count := snapshot.Lane(binary.BigEndian.Uint16(h[:])), binary.BigEndian.Uint64(h[8:])
-		if lane <= previous || lane.KeySize() == 0 {
-			return nil, fmt.Errorf("lane %d is unknown or out of order", lane)
+		// Lane and kind as one number must rise.
+		number, count := binary.BigEndian.Uint32(h[:]), binary.BigEndian.Uint64(h[8:])
+		if number <= previous {
+			return nil, fmt.Errorf("block %#x is out of order", number)
 		}
-		previous = lane
-		k, last := make([]byte, lane.KeySize()), make([]byte, lane.KeySize())
-		for i := range count {
-			if _, err := io.ReadFull(o, k); err != nil {
-				return nil, short(err)
-			}
-			if i > 0 && bytes.Compare(last, k) >= 0 {
-				return nil, fmt.Errorf("keys of lane %s are out of order", lane)
-			}
-			set.Add(lane, k)
-			last, k = k, last
+		previous = number
+		if err := readBlock(o, set, snapshot.Lane(number>>16), uint16(number), count); err != nil {
+			return nil, err
 		}
 	}
+}
+
+// readBlock adds the rows of a block to set. It believes count only as far as rows follow.
+func readBlock(r io.Reader, set *list.Set, lane snapshot.Lane, kind uint16, count uint64) error {
+	size, add := lane.HashSize(), func(row []byte) { set.Add(lane, row) }
+	switch {
+	case lane == snapshot.PHash && kind == pairs:
+		size, add = list.PairSize, set.AddPair
+	case size == 0 || kind != hashes:
+		return fmt.Errorf("a block of lane %d and kind %d is unknown", lane, kind)
+	}
+	row, last := make([]byte, size), make([]byte, size)
+	for i := range count {
+		if _, err := io.ReadFull(r, row); err != nil {
+			return short(err)
+		}
+		if i > 0 && bytes.Compare(last, row) >= 0 {
+			return fmt.Errorf("entries of lane %s are out of order", lane)
+		}
+		if kind == pairs && !set.Contains(lane, row[:8]) {
+			return fmt.Errorf("a pair in lane %s has a hash that is not listed", lane)
+		}
+		add(row)
+		last, row = row, last
+	}
+	return nil
 }
 
 // short tells the end of a file from an error of its reader.

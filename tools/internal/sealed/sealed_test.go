@@ -21,6 +21,10 @@ func set(n int) *list.Set {
 		k := binary.BigEndian.AppendUint64(nil, uint64(i)*0x9e3779b97f4a7c15)
 		s.Add(snapshot.PHash, k)
 		s.Add(snapshot.SHA256, bytes.Repeat(k, 4))
+		s.Add(snapshot.PDQ, bytes.Repeat(k, 4))
+		if i%3 > 0 {
+			s.AddPair(bytes.Repeat(k, 5))
+		}
 	}
 	s.Sort()
 	return s
@@ -36,8 +40,7 @@ func seal(t testing.TB, s *list.Set) []byte {
 }
 
 func TestRoundTrip(t *testing.T) {
-	// 1,638 entries of 40 bytes and 2 headers fill a chunk to within 16 bytes; 3,277 are three chunks.
-	for _, n := range []int{0, 1, 1637, 1638, 1639, 3277, 20000} {
+	for _, n := range []int{0, 1, 2, 1000, 1001, 20000} {
 		want := set(n)
 		got, err := Open(bytes.NewReader(seal(t, want)), key, manifest)
 		if err != nil {
@@ -47,6 +50,9 @@ func TestRoundTrip(t *testing.T) {
 			if !bytes.Equal(got.Flat(lane), want.Flat(lane)) {
 				t.Errorf("%d entries: lane %s differs", n, lane)
 			}
+		}
+		if !bytes.Equal(got.Pairs(), want.Pairs()) {
+			t.Errorf("%d entries: the pairs differ", n)
 		}
 	}
 }
@@ -108,4 +114,72 @@ func TestChunks(t *testing.T) {
 			t.Errorf("chunks %s: no error", name)
 		}
 	}
+}
+
+// sealRaw seals any plaintext: only the holder of the key can, but even that one may err.
+func sealRaw(t testing.TB, plain []byte) []byte {
+	t.Helper()
+	header := make([]byte, len(magic)+saltSize)
+	copy(header, magic)
+	aead, err := newAEAD(key, header[len(magic):], manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := bytes.NewBuffer(header)
+	c := &chunks{w: b, aead: aead}
+	if _, err := c.Write(plain); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.flush(1); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func block(lane snapshot.Lane, kind uint16, count uint64, rows ...[]byte) []byte {
+	h := binary.BigEndian.AppendUint16(nil, uint16(lane))
+	h = binary.BigEndian.AppendUint16(h, kind)
+	h = binary.BigEndian.AppendUint64(append(h, 0, 0, 0, 0), count)
+	return append(h, bytes.Join(rows, nil)...)
+}
+
+func TestBlocks(t *testing.T) {
+	one, two := bytes.Repeat([]byte{1}, 40), bytes.Repeat([]byte{2}, 40)
+	for name, plain := range map[string][]byte{
+		"unknown lane":      block(9, hashes, 0),
+		"md5":               block(snapshot.MD5, hashes, 0),
+		"unknown kind":      block(snapshot.PHash, 2, 0),
+		"pairs of digests":  block(snapshot.SHA256, pairs, 0),
+		"lane twice":        append(block(snapshot.PDQ, hashes, 1, one[:32]), block(snapshot.PDQ, hashes, 1, two[:32])...),
+		"lanes exchanged":   append(block(snapshot.PDQ, hashes, 1, one[:32]), block(snapshot.PHash, hashes, 1, one[:8])...),
+		"pairs first":       append(block(snapshot.PHash, pairs, 1, one), block(snapshot.PHash, hashes, 1, one[:8])...),
+		"pair not listed":   append(block(snapshot.PHash, hashes, 1, one[:8]), block(snapshot.PHash, pairs, 1, two)...),
+		"order":             block(snapshot.PDQ, hashes, 2, two[:32], one[:32]),
+		"twice":             block(snapshot.PDQ, hashes, 2, one[:32], one[:32]),
+		"too many promised": block(snapshot.PDQ, hashes, 1<<63, one[:32]),
+		"half a header":     block(snapshot.PDQ, hashes, 0)[:9],
+	} {
+		if s, err := Open(bytes.NewReader(sealRaw(t, plain)), key, manifest); err == nil || s != nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	one := bytes.Repeat([]byte{1}, 40)
+	f.Add(append(block(snapshot.PHash, hashes, 1, one[:8]), block(snapshot.PHash, pairs, 1, one)...))
+	f.Add(block(snapshot.PDQ, hashes, 1, one[:32]))
+	f.Fuzz(func(t *testing.T, plain []byte) {
+		s, err := Open(bytes.NewReader(sealRaw(t, plain)), key, manifest)
+		if err != nil {
+			return
+		}
+		rows := 0
+		for _, lane := range list.Lanes {
+			rows += len(s.Flat(lane))
+		}
+		if rows+len(s.Pairs()) > len(plain) {
+			t.Error("more came out than went in")
+		}
+	})
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // Plain answers POST /v1/plain from the list that current returns.
-func Plain(current func() *list.Set) http.Handler {
+func Plain(current func() *list.Index) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != confirm.ContentType {
 			http.Error(w, "the content type is not "+confirm.ContentType, http.StatusUnsupportedMediaType)
@@ -27,10 +27,8 @@ func Plain(current func() *list.Set) http.Handler {
 			http.Error(w, "the request could not be read", http.StatusBadRequest)
 			return
 		}
-		set := current() // one for the whole question
-		response, err := confirm.NewPlainServer(func(k confirm.Key) confirm.Answer {
-			return confirm.Answer{Listed: set.Contains(k.Lane, k.Bytes)}
-		}).Answer(request)
+		// One list for the whole question.
+		response, err := confirm.NewPlainServer(current().Answer).Answer(request)
 		if err != nil {
 			http.Error(w, "the request is malformed", http.StatusBadRequest)
 			return

@@ -35,7 +35,7 @@ type Folder struct {
 type state struct {
 	manifest []byte
 	opened   *snapshot.Manifest
-	list     *list.Set
+	list     *list.Index
 }
 
 // OpenFolder loads and verifies what publish.Files.Write wrote. Later problems go to problems, one per line.
@@ -75,7 +75,8 @@ func (f *Folder) load() (state, error) {
 	if err != nil {
 		return state{}, err
 	}
-	if _, err := snapshot.Open(file, m); err != nil {
+	opened, err := snapshot.Open(file, m)
+	if err != nil {
 		return state{}, err
 	}
 	l, err := os.Open(filepath.Join(f.dir, sealed.Name))
@@ -87,7 +88,7 @@ func (f *Folder) load() (state, error) {
 	if err != nil {
 		return state{}, err
 	}
-	return state{b, m, set}, nil
+	return state{b, m, list.NewIndex(set, opened.KeyBits(snapshot.PDQ))}, nil
 }
 
 // current returns the state, loaded anew if the manifest changed; it looks once a second at most.
@@ -118,7 +119,7 @@ func (f *Folder) current() state {
 func (f *Folder) Manifest() *snapshot.Manifest { return f.current().opened }
 
 // List returns the list in use.
-func (f *Folder) List() *list.Set { return f.current().list }
+func (f *Folder) List() *list.Index { return f.current().list }
 
 // ServeHTTP answers GET …/manifest and …/<sha256>.snap.
 func (f *Folder) ServeHTTP(w http.ResponseWriter, r *http.Request) {

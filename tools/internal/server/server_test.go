@@ -119,7 +119,7 @@ func TestReload(t *testing.T) {
 	}
 	published(t, dir, k, 2, other)
 	look()
-	if f.Manifest().Version != 2 || !f.List().Contains(snapshot.SHA256, other[:]) || f.List().Contains(snapshot.SHA256, listed[:]) {
+	if f.Manifest().Version != 2 || !f.List().Set().Contains(snapshot.SHA256, other[:]) || f.List().Set().Contains(snapshot.SHA256, listed[:]) {
 		t.Fatalf("version %d is in use, want the new one", f.Manifest().Version)
 	}
 	published(t, dir, k, 1, listed)
@@ -128,7 +128,7 @@ func TestReload(t *testing.T) {
 		t.Fatal(err)
 	}
 	look()
-	if f.Manifest().Version != 2 || !f.List().Contains(snapshot.SHA256, other[:]) {
+	if f.Manifest().Version != 2 || !f.List().Set().Contains(snapshot.SHA256, other[:]) {
 		t.Errorf("version %d is in use, want the last good one", f.Manifest().Version)
 	}
 	if got := strings.Count(problems.String(), "keeping version 2"); got != 2 {
