@@ -45,7 +45,7 @@ var decoders = map[string]struct {
 	"jpeg": {jpeg.DecodeConfig, jpeg.Decode},
 	"png":  {png.DecodeConfig, png.Decode},
 	"gif":  {gif.DecodeConfig, gif.Decode},
-	"webp": {webp.DecodeConfig, webp.Decode},
+	"webp": {webp.DecodeConfig, decodeWebP},
 	"bmp":  {bmp.DecodeConfig, bmp.Decode},
 }
 
@@ -131,6 +131,25 @@ func reasonOf(err error) string {
 		return e.Reason
 	}
 	return media.Undecodable
+}
+
+// decodeWebP decodes a still picture. Lossy ones hold luma from 16 to 235 (RFC 6386, 9.2; libwebp), which the decoder
+// hands on as if it were 0 to 255.
+func decodeWebP(r io.Reader) (image.Image, error) {
+	img, err := webp.Decode(r)
+	switch img := img.(type) {
+	case *image.YCbCr:
+		fullRange(img.Y)
+	case *image.NYCbCrA:
+		fullRange(img.Y)
+	}
+	return img, err
+}
+
+func fullRange(luma []uint8) {
+	for i, y := range luma {
+		luma[i] = uint8((int(min(max(y, 16), 235)) - 16) * 255 / 219)
+	}
 }
 
 // animated reports whether a WebP file has the animation flag, which its decoder here does not know.
