@@ -78,10 +78,10 @@ type Spectrum [pdqBits]int64
 // Orientation is one of the eight ways to mirror and turn a picture.
 type Orientation int
 
-// Upright is the picture as it is; the other orientations are 1 to 7.
+// Upright is the picture as it is; the other orientations are below Orientations.
 const (
 	Upright      Orientation = 0
-	Orientations             = 8
+	Orientations Orientation = 8
 
 	mirrored   Orientation = 1 // left and right exchanged
 	flipped    Orientation = 2 // top and bottom exchanged
