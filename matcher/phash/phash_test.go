@@ -97,13 +97,14 @@ func TestVectors(t *testing.T) {
 		Height  int      `json:"height"`
 		RGBA    []byte   `json:"rgba"`
 		PHash   string   `json:"phash"`
+		PDQ     string   `json:"pdq"`
 		Quality int      `json:"quality"`
 		Margins []string `json:"margins"` // float32 bits
 	}
 	var all []vector
 	add := func(name string, img *image.NRGBA) {
 		im := hash(t, img)
-		v := vector{name, img.Rect.Dx(), img.Rect.Dy(), img.Pix, im.PHash.String(), im.Quality, nil}
+		v := vector{name, img.Rect.Dx(), img.Rect.Dy(), img.Pix, im.PHash.String(), im.PDQ.String(), im.Quality, nil}
 		for _, m := range im.Margins {
 			v.Margins = append(v.Margins, fmt.Sprintf("%08x", math.Float32bits(m)))
 		}
