@@ -33,7 +33,7 @@ BUILD_ENGINE = GOOS=js GOARCH=wasm go build -trimpath -buildvcs=false \
 # more than a few kilobytes, so it gets PATH and nothing else.
 WASM_EXEC = env -i 'PATH=$$PATH' '$$(go env GOROOT)/lib/wasm/go_js_wasm_exec'
 
-.PHONY: help build wasm js demo test test-all lint fuzz bench size clean \
+.PHONY: help build wasm js demo test test-all lint fuzz bench corpus size clean \
 	test-go test-wasm test-v3 test-js reproducible chromium engines
 
 help: ## this list
@@ -78,6 +78,9 @@ fuzz: ## every fuzz target for FUZZTIME (60s) each
 bench: $(ENGINE) ## speed of the engine under wasm, and its size
 	GOOS=js GOARCH=wasm go run -exec="$(WASM_EXEC)" ./tools/preseal bench speed
 	$(MAKE) size
+
+corpus: ## photographs for `preseal bench recall`, 365 MB of Debian packages
+	go run ./tools/internal/corpus/fetch corpus
 
 size: $(ENGINE) ## the engine's size, compressed; fails above the budget
 	node js/scripts/size.mjs

@@ -53,6 +53,7 @@ The same program measures WebAssembly if it is compiled for it.`,
 			return benchSpeed(c, rounds)
 		},
 	}
+	c.AddCommand(newBenchRecall())
 	c.Flags().IntVar(&rounds, "rounds", 9, "how often each is measured")
 	return c
 }

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"strings"
@@ -100,14 +101,20 @@ func (c *Corpus) write() error {
 	return errors.Join(w.Error(), f.Close())
 }
 
-// Program returns the path of a program: the machine's own, or the one that
-// was unpacked. It is "" if there is none.
+// Program returns the path of a program that prints its -version: the one that
+// was unpacked, if the machine has the libraries it needs, or the machine's
+// own. It is "" if there is none.
 func (c *Corpus) Program(name string) string {
 	found, _ := filepath.Glob(filepath.Join(c.Dir, "packages", "*", "usr", "bin", name))
-	if len(found) == 0 {
-		return ""
+	if own, err := exec.LookPath(name); err == nil {
+		found = append(found, own)
 	}
-	return found[0]
+	for _, file := range found {
+		if exec.Command(file, "-version").Run() == nil {
+			return file
+		}
+	}
+	return ""
 }
 
 // A wish is a line of packages.txt.

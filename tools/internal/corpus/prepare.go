@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	longest  = 1600 // pixels of a base image's longer side
+	longest  = 2048 // pixels of a base image's longer side
 	shortest = 200  // of the shorter side: less is an icon
 	cropSide = 1000 // at least, of a crop
 	cropsX   = 3    // at most, across and down
