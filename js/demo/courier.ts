@@ -61,7 +61,8 @@ export class Courier {
     if (!verdict) return;
     const policy = this.policy();
     const decision = decide(verdict, policy);
-    const account: Account = { file, verdict, decision, policy };
+    const limit = (await this.gate.snapshot())?.distance;
+    const account: Account = { file, verdict, decision, policy, ...(limit !== undefined && { limit }) };
     if (decision === "send") await this.send(account);
     else this.hold(account);
     this.onAccount(account);

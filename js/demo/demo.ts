@@ -53,6 +53,7 @@ function join(room: string, me: string, them: string, pane: Pane): Promise<Party
 }
 
 async function main(): Promise<void> {
+  find(document, "#stuck", HTMLElement).remove();
   if (!globalThis.isSecureContext || !globalThis.crypto?.subtle) {
     return trouble("This page needs WebCrypto, which browsers offer on https:// and on localhost only.");
   }

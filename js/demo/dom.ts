@@ -40,9 +40,9 @@ export function count(n: number): string {
   return whole.format(n);
 }
 
-/** Writes "1 byte", "2 bytes"; the noun is given in the singular. */
-export function plural(n: number, noun: string): string {
-  return `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
+/** Writes "1 byte", "2 bytes". */
+export function plural(n: number, noun: string, nouns = `${noun}s`): string {
+  return `${count(n)} ${n === 1 ? noun : nouns}`;
 }
 
 /** Writes a number of bytes in the unit that reads best. */

@@ -1,5 +1,6 @@
 import {
   type CheckOptions,
+  emptyReport,
   Matcher,
   type OpenProgress,
   PresealError,
@@ -29,7 +30,7 @@ export class Gate {
   /** `onState` hears of every change. */
   constructor(private readonly onState: (state: State) => void) {}
 
-  /** Opens the list, in place of the one before. Never rejects: a failure shows in the state and in each check. */
+  /** Opens the snapshot, in place of the one before. Never rejects: a failure shows in the state and in each check. */
   async open(config: Config): Promise<void> {
     this.opening.abort();
     const previous = this.matcher;
@@ -59,7 +60,13 @@ export class Gate {
     else this.onState({ kind: "failed", error: result });
   }
 
-  /** Gives up on opening a list. */
+  /** What the manifest says of the list, once it is open. */
+  async snapshot(): Promise<SnapshotInfo | undefined> {
+    const matcher = await this.matcher;
+    return matcher instanceof Matcher ? matcher.snapshot : undefined;
+  }
+
+  /** Gives up on opening a snapshot. */
   fail(error: PresealError): void {
     this.matcher = Promise.resolve(error);
     this.onState({ kind: "failed", error });
@@ -76,19 +83,4 @@ export class Gate {
     if (matcher instanceof Matcher) return matcher.check(file, options);
     return { kind: "unavailable", reason: matcher?.code ?? "closed", report: emptyReport() };
   }
-}
-
-/** The report of a check that could not begin. */
-function emptyReport(): Verdict["report"] {
-  return {
-    format: "",
-    width: 0,
-    height: 0,
-    probes: 0,
-    candidates: [],
-    requests: 0,
-    sent: [],
-    received: 0,
-    timings: { read: 0, decode: 0, probe: 0, confirm: 0 },
-  };
 }

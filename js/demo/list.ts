@@ -1,12 +1,12 @@
 import type { SnapshotInfo } from "../index.js";
-import { bytes, count, el, find, plural } from "./dom.js";
+import { bytes, el, find, plural } from "./dom.js";
 import type { State } from "./gate.js";
 import { why } from "./words.js";
 
 const PHASES: Record<string, string> = {
   manifest: "Fetching the manifest…",
   snapshot: "Downloading the list…",
-  engine: "Starting the engine…",
+  engine: "Downloading the engine…",
 };
 
 /** Shows how the list stands: its download, what it is, or why it is not used. */
@@ -57,7 +57,10 @@ function rows(info: SnapshotInfo): HTMLElement[] {
     ...row("Published", date.format(info.published)),
     ...row("Expires", `${date.format(info.expires)}, in ${left}`),
     ...row("Signed by", info.signers.join(", ")),
-    ...info.lanes.flatMap((lane) => row(`Lane ${lane.lane}`, `${count(lane.entries)} entries`)),
+    ...info.lanes.flatMap((lane) =>
+      row(`Lane ${lane.lane}`, `${plural(lane.entries, "entry", "entries")}, proof: ${lane.proof}`),
+    ),
+    ...row("Second hash", `the same up to ${info.distance} of 256 bits`),
     ...row("Download", bytes(info.size)),
   ];
 }

@@ -1,7 +1,7 @@
 import type { Decision, Policy, Verdict } from "../index.js";
 import { count, el, hexDump, ms, plural } from "./dom.js";
-import { hashGrid } from "./grid.js";
-import { conclude, total } from "./words.js";
+import { pdqGrid, phashGrid } from "./grid.js";
+import { conclude, form, proof, total } from "./words.js";
 
 /** Everything the page knows about one attachment. */
 export interface Account {
@@ -9,6 +9,8 @@ export interface Account {
   verdict: Verdict;
   decision: Decision;
   policy: Policy;
+  /** How many bits of 256 may lie between the second hashes of a picture and of an entry, as the manifest has it. */
+  limit?: number;
   /** What went to the relay, if anything did. */
   sealed?: Uint8Array;
 }
@@ -20,7 +22,7 @@ export function layOutReport(account: Account): HTMLElement[] {
   const { file, verdict, decision, policy } = account;
   const kind = el("span", `verdict verdict-${verdict.kind}`, verdict.kind);
   const head = el("p", "report-head", kind, el("b", "", file.name), ` ${conclude(verdict, decision, policy)}`);
-  const steps = el("ol", "steps", decodeStep(account), hashStep(verdict), probeStep(verdict), askStep(verdict));
+  const steps = el("ol", "steps", decodeStep(account), hashStep(verdict), probeStep(verdict), askStep(account));
   return [head, steps, departures(account)];
 }
 
@@ -47,15 +49,20 @@ function decodeStep({ file, verdict: { kind, report } }: Account): HTMLElement {
 
 function hashStep({ report }: Verdict): HTMLElement {
   if (!report.picture) return step("Hash", 0, el("p", "quiet", "Nothing was hashed."));
-  const { phash, margins, quality } = report.picture;
+  const { phash, margins, pdq, quality } = report.picture;
   const legend = el(
     "p",
     "legend",
-    "Filled is 1, outlined is 0. The smaller a square, the less sure its bit, and the sooner it is flipped.",
+    "Filled is 1, outlined is 0. Of the pHash, the smaller a square, the less sure its bit, and the sooner it is flipped. The " +
+      "PDQ hash is the second hash: whole, it never leaves this page.",
   );
-  const drawing = el("div", "grid-frame", hashGrid(phash, margins));
-  const measure = facts([["Quality", `${quality} of 100`]]);
-  return step("Hash", 0, drawing, el("code", "phash", phash), measure, legend);
+  const hashes = el("div", "hashes", hash("pHash", phash, phashGrid(phash, margins)), hash("PDQ", pdq, pdqGrid(pdq)));
+  return step("Hash", 0, hashes, facts([["Quality", `${quality} of 100`]]), legend);
+}
+
+function hash(name: string, value: string, drawing: SVGElement): HTMLElement {
+  const caption = el("figcaption", "", name, el("code", "hash", value));
+  return el("figure", "", el("div", "grid-frame", drawing), caption);
 }
 
 function probeStep({ report }: Verdict): HTMLElement {
@@ -73,15 +80,16 @@ function probeStep({ report }: Verdict): HTMLElement {
   const body: Node[] = [facts(rows)];
   if (report.candidates.length > 0) {
     const cells = (tag: "th" | "td", ...values: string[]) => el("tr", "", ...values.map((value) => el(tag, "", value)));
-    const head = cells("th", "Lane", "Probe", "Bits flipped");
+    const head = cells("th", "Lane", "Probe", "Flipped", "Picture");
     for (const cell of head.children) cell.setAttribute("scope", "col");
-    const rows = report.candidates.map((c) => cells("td", c.lane, count(c.probe), String(c.distance)));
+    const rows = report.candidates.map((c) => cells("td", c.lane, count(c.probe), plural(c.distance, "bit"), form(c)));
     body.push(el("table", "", el("caption", "hidden", "Candidates"), el("thead", "", head), el("tbody", "", ...rows)));
   }
   return step("Probe", report.timings.probe, ...body);
 }
 
-function askStep({ report }: Verdict): HTMLElement {
+function askStep({ verdict, limit }: Account): HTMLElement {
+  const { report } = verdict;
   if (report.requests === 0) {
     const isIdle = report.probes > 0 && report.candidates.length === 0;
     const words = isIdle ? "No round trip: there was nothing to ask." : "No round trip.";
@@ -94,6 +102,7 @@ function askStep({ report }: Verdict): HTMLElement {
       ["Round trips", count(report.requests)],
       ["Asked", plural(total(report.sent), "byte")],
       ["Answered", plural(report.received, "byte")],
+      ...(verdict.kind === "match" ? proof(verdict, limit) : []),
     ]),
   );
 }

@@ -1,5 +1,5 @@
-import type { Decision, Outcome, Policy, UnavailableReason, UnsupportedReason, Verdict } from "../index.js";
-import { bytes } from "./dom.js";
+import type { Candidate, Decision, Outcome, Policy, UnavailableReason, UnsupportedReason, Verdict } from "../index.js";
+import { bytes, count, plural } from "./dom.js";
 
 /** What the page says about one attachment. */
 export interface Explanation {
@@ -48,6 +48,36 @@ export function why(outcome: Outcome): string {
   return outcome.kind === "unavailable" ? UNAVAILABLE[outcome.reason] : "";
 }
 
+const TURNED = [
+  "",
+  "mirrored",
+  "mirrored top to bottom",
+  "upside down",
+  "mirrored and turned",
+  "turned by 90°",
+  "turned by 90°",
+  "mirrored and turned",
+];
+
+/** Says in which form a picture hit the filter. */
+export function form({ lane, window, orientation }: Candidate): string {
+  if (lane === "sha256" || lane === "md5") return "the same file";
+  const words = [TURNED[orientation] ?? "", window > 0 ? "inside a frame" : ""].filter(Boolean);
+  return words.join(", ") || "as it is";
+}
+
+/** Lays out what made a match of a candidate. The limit is the manifest's. */
+export function proof(match: Extract<Verdict, { kind: "match" }>, limit: number | undefined): [string, string][] {
+  const rows: [string, string][] = [
+    ["Proved in", `lane ${match.lane}, by probe ${count(match.probe)}`],
+    ["Picture", form(match)],
+  ];
+  const atMost = limit === undefined ? "" : `; the list allows ${limit}`;
+  if (match.secondHash === null) rows.push(["Second hash", "none needed"]);
+  else rows.push(["Second hash", `${plural(match.secondHash, "bit")} of 256 apart${atMost}`]);
+  return rows;
+}
+
 /** Explains why an attachment was held back. It states what is so, and accuses nobody. */
 export function explainHeld(verdict: Verdict, policy: Policy): Explanation {
   if (verdict.kind === "match") {
@@ -88,9 +118,9 @@ export function conclude(verdict: Verdict, decision: Decision, policy: Policy): 
     case "clear":
       return `No probe hit the filter, so there was nothing to ask and ${outcome}.`;
     case "cleared":
-      return `The filter was hit, the confirmation server lists nothing of it, and ${outcome}.`;
+      return `The filter was hit, but the confirmation server lists no entry that is this picture, so ${outcome}.`;
     case "match":
-      return `The confirmation server lists the candidate, so ${outcome}.`;
+      return `The confirmation server lists it, and the answer was checked here, so ${outcome}.`;
     default:
       if (decision === "hold" && policy === "fail-open") return `${why(verdict)} It waits: a verification failed.`;
       return `${why(verdict)} Under ${policy}, ${outcome}.`;

@@ -153,13 +153,14 @@ function sniff(bytes: Uint8Array, engine: Engine): Sniffed | Gap {
 }
 
 async function confirm(finding: Finding, base: string, report: Report, desk: Desk): Promise<Answer[]> {
-  desk.onProgress({ phase: "confirm" });
   const question = confirmation.ask(finding.candidates.map(({ lane, key }) => ({ lane, bytes: key })));
+  desk.onProgress({ phase: "confirm", request: question.request });
   const init = {
     method: "POST",
     body: question.request,
     headers: { "Content-Type": CONTENT_TYPE },
     cache: "no-store",
+    redirect: "error", // the keys go to the server that was configured, or nowhere
   } as const;
   const what = "confirmation";
   return timed(report, "confirm", async () => {
@@ -169,6 +170,7 @@ async function confirm(finding: Finding, base: string, report: Report, desk: Des
       download(new URL(question.path, base).href, {
         what,
         limit: question.maxResponse,
+        type: CONTENT_TYPE,
         timeout: desk.timeout,
         signal,
         init,

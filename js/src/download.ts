@@ -10,6 +10,8 @@ export interface Download {
   /** Milliseconds without a new byte after which the download is given up. */
   timeout: number;
   signal: AbortSignal;
+  /** The media type without which an answer is not believed. */
+  type?: string;
   init?: RequestInit;
   onProgress?: (loaded: number) => void;
 }
@@ -17,27 +19,31 @@ export interface Download {
 /** No cookies, no referrer: a request says nothing of the page it comes from but its origin. */
 const PRIVATE: RequestInit = { credentials: "omit", referrerPolicy: "no-referrer" };
 
-/**
- * Fetches with a deadline on the response's head.
- *
- * @throws PresealError `network`, `timeout` or `server`; the signal's reason.
- */
-export async function request(url: string, d: Omit<Download, "limit" | "onProgress">): Promise<Response> {
+/** Fetches with a deadline on the response's head. */
+async function request(url: string, d: Download): Promise<Response> {
   // The body outlives this deadline, so its signal is one that only the caller aborts.
   const response = await within(d.timeout, d.what, d.signal, () =>
     fetch(url, { ...PRIVATE, ...d.init, signal: d.signal }).catch((error: unknown) => {
       throw networkError(d, error);
     }),
   );
-  if (response.ok) return response;
+  const refusal = refuse(response, d);
+  if (!refusal) return response;
   response.body?.cancel().catch(() => {});
-  throw new PresealError("server", `${d.what}: the server answered ${response.status}`);
+  throw refusal;
+}
+
+/** Only the status 200 carries what was asked for. */
+function refuse({ status, headers }: Response, { what, type }: Download): PresealError | undefined {
+  if (status !== 200) return new PresealError("server", `${what}: the server answered ${status}`);
+  if (type === undefined || headers.get("Content-Type")?.split(";", 1)[0] === type) return undefined;
+  return new PresealError("bad-answer", `${what}: the response is not of the type ${type}`);
 }
 
 /**
  * Fetches a body of at most `limit` bytes. The timeout is one of stalling: it starts anew with every chunk.
  *
- * @throws PresealError `network`, `timeout`, `server` or `too-large`; the signal's reason.
+ * @throws PresealError `network`, `timeout`, `server`, `bad-answer` (another type) or `too-large`; the signal's reason.
  */
 export async function download(url: string, d: Download): Promise<Uint8Array<ArrayBuffer>> {
   const abandon = new AbortController();

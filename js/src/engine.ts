@@ -1,10 +1,11 @@
 import "./wasm_exec.js";
 import type { Answer } from "./confirm.js";
-import { request } from "./download.js";
+import { digest } from "./digest.js";
+import { download } from "./download.js";
 import { PresealError } from "./errors.js";
 import type { SnapshotInfo, Trust } from "./messages.js";
-import { integrity, version } from "./release.js";
-import type { Candidate, Lane, Report } from "./verdict.js";
+import { version, wasmSha384, wasmSize } from "./release.js";
+import type { Candidate, Report } from "./verdict.js";
 import { within } from "./wait.js";
 
 /** What the engine's functions return: a value, or an error. After a fatal one the engine is of no more use. */
@@ -20,24 +21,11 @@ export interface Finding {
   picture?: NonNullable<Report["picture"]>;
 }
 
-/** A lane's filter, as the file has it: `bits` in size, `k` hash functions, keys of `keyBits`, `fill` from 0 to 1. */
-export interface Section {
-  kind: string;
-  lane: Lane;
-  length: number;
-  entries: number;
-  bits: number;
-  k: number;
-  keyBits: number;
-  fill: number;
-}
-
 /** What a file's first bytes say of it. */
 export interface Sniffed {
   format: string;
   width: number;
   height: number;
-  orientation: number;
 }
 
 /** A file as the engine checks it: the digest, and the pixels if there are any. */
@@ -53,7 +41,7 @@ export interface Query {
 export interface Api {
   version: string;
   openManifest(note: Uint8Array, trust: Trust, now: number): Result<SnapshotInfo>;
-  openSnapshot(bytes: Uint8Array): Result<{ sections: Section[] }>;
+  openSnapshot(bytes: Uint8Array): Result<object>;
   sniff(bytes: Uint8Array): Result<Sniffed>;
   check(query: Query): Result<Finding>;
   /** Whether candidate and answer make a match; distance is the second hash's, -1 if none was compared. */
@@ -146,31 +134,27 @@ export class Engine {
  *
  * @throws PresealError `network`, `timeout`, `server`, `integrity` or `engine-failed`; the signal's reason.
  */
-export async function fetchEngine(url: string, timeout: number, signal: AbortSignal): Promise<WebAssembly.Module> {
-  const fetched = { what: "engine", timeout, signal };
-  const response = await request(url, { ...fetched, init: { integrity } }).catch(async (error: unknown) => {
-    throw (await failsIntegrity(error, url, fetched))
-      ? new PresealError("integrity", "engine: not the bytes that this package was built with")
-      : error;
+export async function fetchEngine(
+  url: string,
+  timeout: number,
+  signal: AbortSignal,
+  onProgress: (loaded: number) => void,
+): Promise<WebAssembly.Module> {
+  const what = "engine";
+  const bytes = await download(url, { what, limit: wasmSize, timeout, signal, onProgress }).catch((error: unknown) => {
+    throw error instanceof PresealError && error.code === "too-large" ? otherBytes() : error;
   });
-  return within(timeout, "engine", signal, () => compile(response)).catch((error: unknown) => {
+  if (bytes.length < wasmSize)
+    throw new PresealError("network", `engine: ${bytes.length} of ${wasmSize} bytes arrived`);
+  if ((await digest("SHA-384", bytes)) !== wasmSha384) throw otherBytes();
+  return within(3 * timeout, what, signal, () => WebAssembly.compile(bytes)).catch((error: unknown) => {
     if (signal.aborted || error instanceof PresealError) throw error;
     throw failed(`the engine does not compile: ${String(error)}`);
   });
 }
 
-/** fetch reports wrong bytes as it reports a lost network. What can be fetched unchecked had the wrong bytes. */
-async function failsIntegrity(error: unknown, url: string, fetched: Parameters<typeof request>[1]): Promise<boolean> {
-  if (!(error instanceof PresealError) || error.code !== "network") return false;
-  const response = await request(url, fetched);
-  response.body?.cancel().catch(() => {});
-  return true;
-}
-
-function compile(response: Response): Promise<WebAssembly.Module> {
-  const streams = response.headers.get("content-type") === "application/wasm";
-  if (streams) return WebAssembly.compileStreaming(response);
-  return response.arrayBuffer().then((bytes) => WebAssembly.compile(bytes));
+function otherBytes(): PresealError {
+  return new PresealError("integrity", "engine: not the bytes that this package was built with");
 }
 
 function failed(message: string): PresealError {

@@ -13,6 +13,7 @@ export {
   type Candidate,
   type Decision,
   decide,
+  emptyReport,
   type Lane,
   type Outcome,
   type Policy,

@@ -2,31 +2,37 @@ import { PresealError } from "./errors.js";
 import { type CheckProgress, type OpenProgress, parseReply, type Reply, type Request } from "./messages.js";
 
 /** A request that waits for its reply; the id is the link's affair. */
-export type Question = Omit<Extract<Request, { type: "open" }>, "id"> | Omit<Extract<Request, { type: "check" }>, "id">;
+export type Task = Omit<Extract<Request, { type: "open" }>, "id"> | Omit<Extract<Request, { type: "check" }>, "id">;
 
 /** A reply that ends a call. */
-export type Outcome = Extract<Reply, { type: "opened" | "checked" }>;
+export type Final = Extract<Reply, { type: "opened" | "checked" }>;
 
 interface Call {
-  resolve(outcome: Outcome): void;
+  resolve(reply: Final): void;
   reject(reason: unknown): void;
   onProgress(event: OpenProgress | CheckProgress): void;
 }
 
 /**
- * The page's end of a worker: calls go out with an id, replies are matched to them. A worker that crashes, talks nonsense
- * or no longer answers breaks the link, which fails every pending call.
+ * The page's end of a worker: calls go out with an id, replies are matched to them. A worker that crashes, talks nonsense,
+ * no longer answers or gets nowhere breaks the link, which fails every pending call.
  */
 export class Link {
   /** Why the link no longer works. */
   failure: PresealError | undefined;
+  /** Runs once, when the link stops working. */
+  onFailure = () => {};
   readonly #worker: Worker;
   readonly #patience: number;
   readonly #calls = new Map<number, Call>();
   #lastId = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #silence: ReturnType<typeof setTimeout> | undefined;
+  #standstill: ReturnType<typeof setTimeout> | undefined;
 
-  /** Patience is how many milliseconds a worker may be silent before it is asked for a sign of life. */
+  /**
+   * Patience is how many milliseconds a worker may be silent before it is asked for a sign of life. For ten times as long
+   * it may give signs of life and nothing else.
+   */
   constructor(worker: Worker, patience: number) {
     this.#worker = worker;
     this.#patience = patience;
@@ -44,46 +50,51 @@ export class Link {
    * @throws PresealError; the signal's reason.
    */
   async call(
-    question: Question,
+    task: Task,
     signal: AbortSignal | undefined,
     onProgress: (event: OpenProgress | CheckProgress) => void,
-  ): Promise<Outcome> {
+  ): Promise<Final> {
     signal?.throwIfAborted();
     if (this.failure) throw this.failure;
     const id = ++this.#lastId;
     let abort = () => {};
-    const outcome = new Promise<Outcome>((resolve, reject) => {
+    const reply = new Promise<Final>((resolve, reject) => {
       this.#calls.set(id, { resolve, reject, onProgress });
       abort = () => {
         this.#worker.postMessage({ type: "abort", id } satisfies Request);
         reject(signal?.reason);
       };
       signal?.addEventListener("abort", abort);
-      this.#worker.postMessage({ ...question, id } satisfies Request);
-      this.#watch();
+      this.#worker.postMessage({ ...task, id } satisfies Request);
+      this.#expectLife();
+      this.#expectProgress();
     });
     try {
-      return await outcome;
+      return await reply;
     } finally {
       signal?.removeEventListener("abort", abort);
       this.#calls.delete(id);
-      if (this.#calls.size === 0) clearTimeout(this.#timer);
+      if (this.#calls.size === 0) this.#expectNothing();
     }
   }
 
   /** Ends the worker and fails the pending calls. */
   end(failure: PresealError): void {
-    this.failure ??= failure;
+    if (this.failure) return;
+    this.failure = failure;
     this.#worker.terminate();
-    clearTimeout(this.#timer);
-    for (const call of this.#calls.values()) call.reject(this.failure);
+    this.#expectNothing();
+    for (const call of this.#calls.values()) call.reject(failure);
+    this.onFailure();
   }
 
   #receive(data: unknown): void {
     if (this.failure) return;
     try {
-      this.#watch();
-      this.#deliver(parseReply(data));
+      const reply = parseReply(data);
+      this.#expectLife();
+      if (reply.type !== "pong") this.#expectProgress();
+      this.#deliver(reply);
     } catch (error) {
       this.end(error as PresealError);
     }
@@ -98,13 +109,26 @@ export class Link {
   }
 
   /** While calls are pending, a silent worker is pinged; if even that brings nothing, it hangs. */
-  #watch(): void {
-    clearTimeout(this.#timer);
+  #expectLife(): void {
+    clearTimeout(this.#silence);
     if (this.#calls.size === 0) return;
-    this.#timer = setTimeout(() => {
+    this.#silence = setTimeout(() => {
       this.#worker.postMessage({ type: "ping" } satisfies Request);
-      this.#timer = setTimeout(() => this.end(failed("the worker no longer answers")), 3 * this.#patience);
+      this.#silence = setTimeout(() => this.end(failed("the worker no longer answers")), 3 * this.#patience);
     }, this.#patience);
+  }
+
+  /** While calls are pending, some call must end or enter another step. The worker's own deadlines are shorter than this one. */
+  #expectProgress(): void {
+    clearTimeout(this.#standstill);
+    if (this.#calls.size === 0) return;
+    const failure = new PresealError("timeout", "the worker gets nowhere");
+    this.#standstill = setTimeout(() => this.end(failure), 10 * this.#patience);
+  }
+
+  #expectNothing(): void {
+    clearTimeout(this.#silence);
+    clearTimeout(this.#standstill);
   }
 }
 

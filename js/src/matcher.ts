@@ -12,6 +12,9 @@ export interface CheckOptions {
   onProgress?: (event: CheckProgress) => void;
 }
 
+/** After so many crashes without a verdict between them a worker is replaced only when it is needed. */
+const MAX_CRASHES = 3;
+
 /** What opening a worker yields. */
 interface Opened {
   link: Link;
@@ -20,8 +23,9 @@ interface Opened {
 }
 
 /**
- * Checks files against one snapshot. It owns a worker, which holds the engine and the snapshot; a worker or engine that
- * crashes is replaced on the next check, without a request.
+ * Checks files against one snapshot. It owns a worker, which holds the engine and the snapshot. An engine that crashes is
+ * replaced without a request. A worker that crashes is replaced at once, or, after three crashes in a row, at the next check;
+ * the browser may then fetch the worker's scripts again, but neither the engine nor the snapshot.
  *
  * @example
  * ```ts
@@ -35,12 +39,13 @@ export class Matcher {
   readonly #create: () => Worker;
   #opened: Opened;
   #replacement: Promise<Opened> | undefined;
+  #crashes = 0;
   readonly #closing = new AbortController();
 
   private constructor(settings: Settings, create: () => Worker, opened: Opened) {
     this.#settings = settings;
     this.#create = create;
-    this.#opened = opened;
+    this.#opened = this.#adopt(opened);
   }
 
   /**
@@ -93,15 +98,23 @@ export class Matcher {
     signal?.throwIfAborted();
     this.#closing.signal.throwIfAborted();
     if (blob.size === 0) return { kind: "unsupported", reason: "empty", report: emptyReport() };
+    const report = emptyReport(); // of what is known here if the worker is lost
     try {
       const { link } = await untilAborted(this.#working(), signal ?? this.#closing.signal);
-      const outcome = await link.call({ type: "check", blob }, signal, (event) => tell(onProgress, event));
-      if (outcome.type === "checked") return outcome.verdict;
-      throw new PresealError("engine-failed", "the worker gave the wrong kind of reply");
+      const reply = await link.call({ type: "check", blob }, signal, (event) => {
+        if (event.phase === "confirm") {
+          report.requests++;
+          report.sent.push(event.request);
+        }
+        tell(onProgress, event);
+      });
+      if (reply.type !== "checked") throw new PresealError("engine-failed", "the worker gave the wrong kind of reply");
+      this.#crashes = 0;
+      return reply.verdict;
     } catch (error) {
       signal?.throwIfAborted();
       this.#closing.signal.throwIfAborted();
-      return { kind: "unavailable", reason: asPresealError(error, "engine-failed").code, report: emptyReport() };
+      return { kind: "unavailable", reason: asPresealError(error, "engine-failed").code, report };
     }
   }
 
@@ -117,16 +130,33 @@ export class Matcher {
     this.close();
   }
 
-  /** The worker, or another one if it has crashed; checks that come meanwhile wait for the same one. */
+  /** The worker, or another one if it has crashed. */
   async #working(): Promise<Opened> {
-    if (!this.#opened.link.failure) return this.#opened;
-    this.#replacement ??= openWorker(this.#create, this.#settings, this.#opened.kept, this.#closing.signal).finally(
-      () => {
+    return this.#opened.link.failure ? this.#replace() : this.#opened;
+  }
+
+  /** Opens another worker. Checks that come meanwhile wait for the same one. */
+  #replace(): Promise<Opened> {
+    this.#replacement ??= openWorker(this.#create, this.#settings, this.#opened.kept, this.#closing.signal)
+      .then((opened) => {
+        this.#opened = this.#adopt(opened);
+        return opened;
+      })
+      .finally(() => {
         this.#replacement = undefined;
-      },
-    );
-    this.#opened = await this.#replacement;
-    return this.#opened;
+      });
+    return this.#replacement;
+  }
+
+  /** Replaces the worker as soon as it crashes, so that no later check of a clear file coincides with a request. */
+  #adopt(opened: Opened): Opened {
+    const { signal } = this.#closing;
+    if (signal.aborted) opened.link.end(signal.reason); // closed since it replied
+    opened.link.onFailure = () => {
+      if (signal.aborted || ++this.#crashes > MAX_CRASHES) return;
+      this.#replace().catch(() => {}); // the next check tries again
+    };
+    return opened;
   }
 }
 
@@ -141,9 +171,9 @@ async function openWorker(
   let link: Link | undefined;
   try {
     link = new Link(create(), settings.timeout);
-    const question = { type: "open", version, settings, ...(kept && { kept }) } as const;
-    const outcome = await link.call(question, signal, (event) => tell(onProgress, event));
-    if (outcome.type === "opened") return { link, info: outcome.info, kept: outcome.kept };
+    const task = { type: "open", version, settings, ...(kept && { kept }) } as const;
+    const reply = await link.call(task, signal, (event) => tell(onProgress, event));
+    if (reply.type === "opened") return { link, info: reply.info, kept: reply.kept };
     throw new PresealError("engine-failed", "the worker gave the wrong kind of reply");
   } catch (error) {
     const failure = asPresealError(error, "engine-failed");

@@ -32,17 +32,15 @@ export interface SnapshotInfo {
   lanes: { lane: Lane; entries: number; error: number; probes: number; proof: Proof }[];
 }
 
-/** How far `Matcher.open` has come: bytes of manifest and snapshot; for the engine 0 of 1, then 1 of 1. */
+/** How far `Matcher.open` has come, in bytes; the engine and the manifest are fetched at the same time. */
 export interface OpenProgress {
   phase: "manifest" | "snapshot" | "engine";
   loaded: number;
   total: number;
 }
 
-/** Which step of a check has begun. */
-export interface CheckProgress {
-  phase: "read" | "decode" | "probe" | "confirm";
-}
+/** Which step of a check has begun. `request` is the body that is about to be sent. */
+export type CheckProgress = { phase: "read" | "decode" | "probe" } | { phase: "confirm"; request: Uint8Array };
 
 /** The options of `Matcher.open`, checked, with absolute URLs. */
 export interface Settings {
@@ -101,7 +99,7 @@ export function parseReply(data: unknown): Reply {
     opened: (m) => isId(m.id) && isFields(m.info) && isCount(m.info.version) && isKept(m.kept),
     checked: (m) => isId(m.id) && isVerdict(m.verdict),
     failed: (m) => isId(m.id) && isErrorCode(m.code) && isText(m.message),
-    progress: (m) => isId(m.id) && isFields(m.event) && isText(m.event.phase),
+    progress: (m) => isId(m.id) && isFields(m.event) && isProgress(m.event),
     pong: () => true,
   });
 }
@@ -128,6 +126,10 @@ function isSettings(value: unknown): boolean {
     isText(purpose) &&
     isCount(minVersion)
   );
+}
+
+function isProgress({ phase, request }: Fields): boolean {
+  return isText(phase) && (phase === "confirm") === request instanceof Uint8Array;
 }
 
 function isKept(value: unknown): boolean {

@@ -1,3 +1,4 @@
+import { digest } from "./digest.js";
 import type { OpenProgress, Settings, Trust } from "./messages.js";
 
 /** Whom to trust: a list of verifier keys, or the keys with conditions. */
@@ -31,7 +32,7 @@ export interface OpenOptions {
   wasm?: string | URL;
   /**
    * Milliseconds without progress after which a wait for the network ends. Default 10,000. Local work (starting the engine,
-   * decoding) may take three times as long; fetching the engine, where no progress can be seen, twelve times as a whole.
+   * decoding) may take three times as long. A worker from which no step is heard for ten times as long is given up.
    */
   timeout?: number;
 }
@@ -46,13 +47,14 @@ const ED25519 = 1;
  * @throws TypeError, RangeError.
  */
 export async function settingsOf(options: OpenOptions): Promise<Settings> {
+  if (typeof options !== "object" || options === null) throw new TypeError("no options");
   const timeout = options.timeout ?? 10_000;
   if (!Number.isSafeInteger(timeout) || timeout < 1 || timeout > 600_000) {
     throw new RangeError(`timeout: ${timeout} is not an integer from 1 to 600000`);
   }
   for (const name of ["worker", "onProgress"] as const) {
-    if (options[name] !== undefined && typeof options[name] !== "function")
-      throw new TypeError(`${name}: not a function`);
+    if (options[name] === undefined || typeof options[name] === "function") continue;
+    throw new TypeError(`${name}: not a function`);
   }
   const settings: Settings = {
     snapshot: folderUrl("snapshot", options.snapshot),
@@ -70,10 +72,15 @@ async function trustOf(options: TrustOptions): Promise<Trust> {
   const { keys, threshold, origin, purpose, minVersion } = given;
   if (!Array.isArray(keys) || keys.length === 0) throw new TypeError("trust: no keys");
   for (const key of keys) {
-    if (!(await isVerifierKey(String(key)))) throw new TypeError(`trust: ${JSON.stringify(key)} is not a verifier key`);
+    if (typeof key === "string" && (await isVerifierKey(key))) continue;
+    throw new TypeError(`trust: ${JSON.stringify(key)} is not a verifier key`);
+  }
+  if (new Set(keys).size < keys.length) throw new TypeError("trust: a key is named twice");
+  for (const [name, value] of Object.entries({ origin, purpose })) {
+    if (value !== undefined && typeof value !== "string") throw new TypeError(`trust.${name}: not a string`);
   }
   const trust = {
-    keys: keys.map(String),
+    keys: [...keys],
     threshold: threshold ?? 1,
     origin: origin ?? "",
     purpose: purpose ?? "",
@@ -94,23 +101,31 @@ async function isVerifierKey(text: string): Promise<boolean> {
   if (name === undefined || base64 === undefined) return false;
   const key = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
   const hashed = new Blob([name, "\n", key]);
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await hashed.arrayBuffer()));
-  const start = [...digest.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return key[0] === ED25519 && start === hash;
+  const value = await digest("SHA-256", new Uint8Array(await hashed.arrayBuffer()));
+  return key[0] === ED25519 && value.slice(0, 8) === hash;
 }
 
 /** A base that relative names can be resolved against: it ends with a slash. */
 function folderUrl(name: string, value: string | URL): string {
   const url = absoluteUrl(name, value);
+  if (/[?#]/.test(url.href)) throw new TypeError(`${name}: a folder has no query and no fragment`);
   if (!url.pathname.endsWith("/")) url.pathname += "/";
-  url.search = url.hash = "";
   return url.href;
 }
 
 function absoluteUrl(name: string, value: string | URL): URL {
+  if (typeof value !== "string" && Object.prototype.toString.call(value) !== "[object URL]") {
+    throw new TypeError(`${name}: neither a string nor a URL`);
+  }
+  const url = parseUrl(value);
+  if (url && /^https?:$/.test(url.protocol) && !url.username && !url.password) return url;
+  throw new TypeError(`${name}: ${JSON.stringify(String(value))} is not an http or https URL without credentials`);
+}
+
+function parseUrl(value: string | URL): URL | undefined {
   try {
     return new URL(value, globalThis.document?.baseURI);
   } catch {
-    throw new TypeError(`${name}: ${JSON.stringify(String(value))} is not a URL`);
+    return undefined;
   }
 }

@@ -3,5 +3,8 @@
 /** The version of this package, and of the engine that belongs to it. */
 export const version: string;
 
-/** The subresource integrity of dist/preseal.wasm: "sha384-" and the digest in base64. */
-export const integrity: string;
+/** The length of dist/preseal.wasm in bytes. */
+export const wasmSize: number;
+
+/** The SHA-384 digest of dist/preseal.wasm in hexadecimal. */
+export const wasmSha384: string;

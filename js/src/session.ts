@@ -3,6 +3,7 @@ import { download } from "./download.js";
 import { Engine, EngineError, fetchEngine } from "./engine.js";
 import { isErrorCode, PresealError } from "./errors.js";
 import type { CheckProgress, Kept, OpenProgress, Settings, SnapshotInfo, Trust } from "./messages.js";
+import { wasmSize } from "./release.js";
 import { highestVersion, noteVersion } from "./store.js";
 import type { Verdict } from "./verdict.js";
 import { untilAborted, within } from "./wait.js";
@@ -89,11 +90,11 @@ async function startEngine(
   signal: AbortSignal,
   onProgress: (event: OpenProgress) => void,
 ): Promise<{ module: WebAssembly.Module; engine: Engine }> {
-  onProgress({ phase: "engine", loaded: 0, total: 1 });
-  // Its integrity is checked by the browser, which shows no progress: the whole download is one wait.
-  const module = await fetchEngine(url, 12 * timeout, signal);
+  onProgress({ phase: "engine", loaded: 0, total: wasmSize });
+  const module = await fetchEngine(url, timeout, signal, (loaded) =>
+    onProgress({ phase: "engine", loaded, total: wasmSize }),
+  );
   const engine = await within(3 * timeout, "engine", signal, () => Engine.start(module));
-  onProgress({ phase: "engine", loaded: 1, total: 1 });
   return { module, engine };
 }
 

@@ -134,7 +134,14 @@ export function decide(outcome: Outcome, policy: Policy, options: { sendDespite?
   }
 }
 
-/** A report of nothing yet. */
+/**
+ * The report of a check in which nothing has happened, for pages that make a verdict of a matcher that did not open.
+ *
+ * @example
+ * ```ts
+ * const verdict: Verdict = { kind: "unavailable", reason: error.code, report: emptyReport() };
+ * ```
+ */
 export function emptyReport(): Report {
   return {
     format: "",

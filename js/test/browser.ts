@@ -3,7 +3,7 @@
 
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, request, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,6 +18,7 @@ export const root = join(import.meta.dirname, "..", "..", "..");
 export interface Recorded {
   method: string;
   path: string;
+  headers: IncomingHttpHeaders;
   body: Buffer;
 }
 
@@ -31,7 +32,7 @@ export interface Stage {
   requests: Recorded[];
   /** Paths that the proxy answers itself. */
   routes: Map<string, Handler>;
-  /** Runs work and returns the requests that were made meanwhile. */
+  /** Runs work and returns the requests that were made meanwhile, or until a quarter of a second passed without one. */
   during(work: () => Promise<unknown>): Promise<Recorded[]>;
   close(): Promise<void>;
 }
@@ -39,7 +40,7 @@ export interface Stage {
 const CSP =
   "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src 'self' blob:; style-src 'self'";
 
-/** A path of the proxy with an empty page, under a policy as strict as the demo's. */
+/** A path of the proxy with an empty page, under a policy as strict as the demo's, which sets a cookie. */
 export const BLANK = "blank.html";
 
 /** Builds the command line tool into a folder of its own. */
@@ -67,7 +68,8 @@ export async function openStage(): Promise<Stage> {
   const server = createServer((incoming, response) => {
     const handler = routes.get(new URL(incoming.url ?? "/", target).pathname);
     const chunks: Buffer[] = [];
-    const recorded = { method: incoming.method ?? "", path: incoming.url ?? "", body: Buffer.alloc(0) };
+    const { method = "", url: path = "", headers } = incoming;
+    const recorded = { method, path, headers, body: Buffer.alloc(0) };
     requests.push(recorded);
     incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
     incoming.on("end", () => {
@@ -84,6 +86,10 @@ export async function openStage(): Promise<Stage> {
     async during(work) {
       const before = requests.length;
       await work();
+      for (let seen = -1; seen < requests.length; ) {
+        seen = requests.length;
+        await new Promise((resolve) => setTimeout(resolve, 250));
+      }
       return requests.slice(before);
     },
     async close() {
@@ -105,7 +111,7 @@ async function printedUrl(child: ChildProcess): Promise<URL> {
 }
 
 function servePage(_: IncomingMessage, response: ServerResponse): void {
-  response.writeHead(200, { "Content-Type": "text/html", "Content-Security-Policy": CSP });
+  response.writeHead(200, { "Content-Type": "text/html", "Content-Security-Policy": CSP, "Set-Cookie": "visitor=1" });
   response.end('<!doctype html><html lang="en"><title>blank</title><link rel="icon" href="data:,"></html>');
 }
 
@@ -121,7 +127,7 @@ function forward(recorded: Recorded, incoming: IncomingMessage, response: Server
   outgoing.end(recorded.body);
 }
 
-/** Starts Chromium with a profile of its own, which puppeteer removes at the end. */
+/** Starts Chromium with a profile of its own, which puppeteer removes at the end, and without what it does unasked. */
 export function launchChromium(): Promise<Browser> {
   return puppeteer.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -134,6 +140,7 @@ export function launchChromium(): Promise<Browser> {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      "--disable-features=AutofillServerCommunication",
     ],
   });
 }

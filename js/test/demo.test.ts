@@ -75,6 +75,24 @@ describe("demo page", { timeout: 300_000 }, () => {
       assert.equal(await demo.page.$("#bob .theirs"), null);
     }));
 
+  test("the report says what proved a match: lane, probe, form and second hash", () =>
+    theatre.play(async (demo) => {
+      const copies: [variant: string, picture: RegExp][] = [
+        ["re-encoded", /Pictureas it is/],
+        ["mirrored", /Picturemirrored(?! and)/],
+        ["bordered", /Pictureinside a frame/],
+      ];
+      for (const [variant, picture] of copies) {
+        const { ending } = await demo.attach(() => demo.page.click(`.sample[data-file*="-${variant}."]`));
+        assert.equal(ending.kind, "block", `${variant}: ${ending.text}`);
+        const confirmed = await demo.textOf("#report .steps li:last-child");
+        assert.match(confirmed, /lane (pdq|phash), by probe \d+/);
+        assert.match(confirmed, picture);
+        assert.match(confirmed, /Second hash\d+ bits? of 256 apart; the list allows 31/);
+        assert.equal((await demo.page.$$("#report .grid")).length, 2);
+      }
+    }));
+
   test("samples are attached without being fetched again", () =>
     theatre.play(async (demo) => {
       const { requests } = await demo.attach(() =>

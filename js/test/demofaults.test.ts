@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
-import { openStage } from "./browser.js";
+import { openPage, openStage } from "./browser.js";
 import { DemoPage, FAILED_LOAD, names, sealedIn, Theatre } from "./demopage.js";
 
 let theatre: Theatre;
@@ -105,6 +105,15 @@ describe("demo page, when something is wrong", { timeout: 300_000 }, () => {
       const next = await demo.attach(() => demo.pick(theatre.unlisted));
       assert.match(next.ending.text, /^Checked: clear/);
     }, FAILED_LOAD));
+
+  test("a script of the page that does not load", async (t) => {
+    const script = "/js/dist/demo/words.js";
+    theatre.stage.routes.set(script, (_, response) => response.writeHead(404).end());
+    t.after(() => theatre.stage.routes.delete(script));
+    const page = await openPage(theatre.browser, theatre.stage, "");
+    t.after(() => page.close());
+    await page.waitForSelector("#stuck", { visible: true });
+  });
 
   test("server down", async () => {
     const doomed = await openStage();

@@ -13,9 +13,6 @@ import { launchChromium, openStage, type Recorded, type Stage } from "./browser.
 /** Every wait of these tests ends by this, in milliseconds. The slowest single thing is a check on a busy machine. */
 const PATIENCE = 30_000;
 
-/** Where Chromium, of its own accord, asks what the fields of a form are for. */
-const CHROMIUM_ITSELF = "content-autofill.googleapis.com:443";
-
 /** How an attachment ended in Alice's pane. */
 export interface Ending {
   /** "message" if it became one, "block", "hold" or "note" for a notice. */
@@ -44,7 +41,7 @@ export class DemoPage {
       response.writeHead(403).end();
     });
     trap.on("connect", (request, socket: Socket) => {
-      if (request.url !== CHROMIUM_ITSELF) strangers.push(request.url ?? "");
+      strangers.push(request.url ?? "");
       socket.destroy();
     });
     await new Promise<void>((done) => trap.listen(0, "127.0.0.1", done));
@@ -74,7 +71,7 @@ export class DemoPage {
     this.trap.close();
   }
 
-  /** Waits until the list is open, or has failed to. Returns what the page says of it. */
+  /** Waits until the snapshot is open, or has failed to open. Returns what the page says of it. */
   async opened(): Promise<string> {
     await this.page.waitForSelector(".state-open, .state-failed");
     return this.textOf("#list-state");
@@ -84,7 +81,7 @@ export class DemoPage {
     await this.page.click(`input[name=policy][value=${policy}]`);
   }
 
-  /** Reopens the list with a fault of the menu. Returns what the page says of it. */
+  /** Reopens the snapshot with a fault of the menu. Returns what the page says of it. */
   async breakIt(fault: string): Promise<string> {
     await this.page.select("#fault", fault);
     await this.page.evaluate(() => document.querySelector("#list-state")?.setAttribute("class", "state"));
@@ -101,8 +98,16 @@ export class DemoPage {
   /** Runs what attaches one file, waits for its end, and returns that with the requests made meanwhile. */
   async attach(how: () => Promise<unknown>): Promise<{ ending: Ending; requests: Recorded[] }> {
     const before = await this.page.$$eval("#alice .log > *", (entries) => entries.length);
-    const start = this.stage.requests.length;
-    await how();
+    let ending: Ending = { kind: "", text: "" };
+    const requests = await this.stage.during(async () => {
+      await how();
+      ending = await this.ending(before);
+    });
+    return { ending, requests: requests.filter((request) => !isLongPoll(request)) };
+  }
+
+  /** Waits until the log has more than the entries before, and the last of them is final. */
+  private async ending(before: number): Promise<Ending> {
     const handle = await this.page.waitForFunction(
       (count) => {
         const entries = document.querySelectorAll<HTMLElement>("#alice .log > *");
@@ -117,8 +122,7 @@ export class DemoPage {
       {},
       before,
     );
-    const ending = (await handle.jsonValue()) as Ending;
-    return { ending, requests: this.stage.requests.slice(start).filter((request) => !isLongPoll(request)) };
+    return (await handle.jsonValue()) as Ending;
   }
 
   textOf(selector: string): Promise<string> {

@@ -75,19 +75,6 @@ test("the manifest says what the snapshot holds", async () => {
   );
 });
 
-test("the snapshot says how long its keys are", async () => {
-  const engine = await Engine.start(module);
-  engine.call("openManifest", manifest, trust, Date.now());
-  const { sections } = engine.call("openSnapshot", snapshot);
-  assert.deepEqual(
-    sections.map(({ lane }) => lane),
-    ["sha256", "phash", "pdq"],
-  );
-  const [digests, phashes, pdqs] = sections.map(({ keyBits }) => keyBits);
-  assert.deepEqual([digests, phashes], [256, 64]);
-  assert.ok(pdqs !== undefined && pdqs >= 48 && pdqs <= 64, `${pdqs} bits`);
-});
-
 test("a listed digest is a candidate", async () => {
   const { candidates } = (await opened()).call("check", { sha256: digest("listed"), now: Date.now() });
   assert.deepEqual(

@@ -27,14 +27,16 @@ for (const engine of engines) {
     await page.call("load", "waves", "/waves.png");
     hashes.set(engine, (await page.check("waves")).outcome.phash ?? "");
 
+    for (const whole of ["listed", "waves"]) {
+      await page.call("truncate", "part", whole, 0.6);
+      const { kind, reason } = (await page.check("part")).outcome;
+      assert.deepEqual([kind, reason], ["unsupported", "undecodable"], `a part of ${whole}`);
+    }
+
     await page.call("make", "crash", [1]);
     assert.equal((await page.check("crash")).outcome.reason, "engine-failed");
     const healed = await page.check("unlisted");
-    assert.equal(healed.outcome.kind, "clear");
-    assert.deepEqual(
-      healed.requests.filter((path) => !path.endsWith(".js")),
-      [],
-    );
+    assert.deepEqual([healed.outcome.kind, healed.requests], ["clear", []]);
     assert.equal(await page.open({ snapshot: "/faults/rolled-back/" }), "rolled-back");
   });
 }

@@ -40,12 +40,24 @@ test("hostile servers get a code and no more bytes than agreed", async () => {
   assert.equal(await twist("endless", "snap", endless), "too-large");
 });
 
-test("an engine of other bytes is refused, one of the wrong type is not", async () => {
+test("an engine of other bytes is refused, one that does not arrive is an outage", async () => {
   const wasm = Buffer.from(await (await fetch(new URL("js/dist/preseal.wasm", page.stage.url))).arrayBuffer());
   page.stage.routes.set("/untyped.wasm", (_, response) => response.end(wasm));
-  page.stage.routes.set("/wrong.wasm", (_, response) => response.end(Buffer.concat([wasm, Buffer.alloc(1)])));
+  page.stage.routes.set("/long.wasm", (_, response) => response.end(Buffer.concat([wasm, Buffer.alloc(1)])));
+  page.stage.routes.set("/other.wasm", (_, response) => response.end(Buffer.from(wasm).fill(0, 1000)));
+  page.stage.routes.set("/short.wasm", (_, response) => response.end(wasm.subarray(1)));
+  page.stage.routes.set("/broken.wasm", (_, response) => {
+    response.writeHead(200, { "Content-Length": wasm.length });
+    response.write(wasm.subarray(0, 1000), () => response.destroy());
+  });
+  page.stage.routes.set("/refused.wasm", (_, response) => response.destroy());
   assert.equal(await page.open({ wasm: "/untyped.wasm" }), "");
-  assert.equal(await page.open({ wasm: "/wrong.wasm" }), "integrity");
+  const { progress } = await page.call("opened");
+  const engine = progress.filter(({ phase }) => phase === "engine");
+  assert.ok(engine.length > 2 && engine.at(-1)?.loaded === wasm.length, "the engine's progress shows");
+  for (const name of ["long", "other"]) assert.equal(await page.open({ wasm: `/${name}.wasm` }), "integrity", name);
+  for (const name of ["short", "broken", "refused"])
+    assert.equal(await page.open({ wasm: `/${name}.wasm` }), "network", name);
   assert.equal(await page.open({ wasm: "/missing.wasm" }), "server");
   assert.equal(await page.open({ worker: "/missing.js" }), "engine-failed");
 });
@@ -78,7 +90,7 @@ const crashes: [name: string, code: string][] = [
 ];
 
 for (const [name, code] of crashes) {
-  test(`a worker that ${name} fails its check and is replaced without fetching a list or an engine again`, async () => {
+  test(`a worker that ${name} fails its check and is replaced at once, with nothing fetched but scripts`, async () => {
     const listener = `addEventListener("message", ({ data }) => { if (data.blob?.name === "text.jpg") { ${code} } });`;
     assert.equal(await page.open({ worker: page.sabotage(name, listener), timeout: 1000 }), "");
     const first = await page.check("text.jpg");
@@ -86,14 +98,45 @@ for (const [name, code] of crashes) {
       [first.outcome.kind, first.outcome.reason],
       ["unavailable", name === "babbles" ? "bad-message" : "engine-failed"],
     );
-    const second = await page.check("unlisted");
-    assert.equal(second.outcome.kind, "clear");
     assert.deepEqual(
-      second.requests.filter((path) => !path.endsWith(".js")),
+      first.requests.filter((request) => !/^GET .*\.js$/.test(request)),
       [],
     );
+    const second = await page.check("unlisted");
+    assert.deepEqual([second.outcome.kind, second.requests], ["clear", []]);
   });
 }
+
+test("a worker that crashes on every file is replaced until three have crashed in a row, and then when it is needed", async () => {
+  const listener = `addEventListener("message", ({ data }) => { if (data.blob?.name === "text.jpg") throw new Error("crash"); });`;
+  assert.equal(await page.open({ worker: page.sabotage("fragile", listener) }), "");
+  const isReplaced = async (name: string) => (await page.check(name)).requests.includes("GET /fragile.js");
+  for (const wanted of [true, true, true, false, true]) assert.equal(await isReplaced("text.jpg"), wanted);
+  assert.equal((await page.check("unlisted")).outcome.kind, "clear");
+  assert.equal(await isReplaced("text.jpg"), true);
+});
+
+test("a worker that gets nowhere is given up, even if it answers", async () => {
+  const listener = `addEventListener("message", (event) => { if (event.data.blob?.name === "text.jpg") event.stopImmediatePropagation(); });`;
+  assert.equal(await page.open({ worker: page.sabotage("lazy", listener), timeout: 500 }), "");
+  const { outcome } = await page.check("text.jpg");
+  assert.deepEqual([outcome.kind, outcome.reason], ["unavailable", "timeout"]);
+  assert.equal((await page.check("unlisted")).outcome.kind, "clear");
+});
+
+test("a report shows what was sent, even if the worker is lost before the answer", async () => {
+  const code = `const real = fetch;
+    globalThis.fetch = async (url, init) => {
+      const response = await real(url, init);
+      if (init?.method === "POST") setTimeout(() => { throw new Error("crash"); });
+      return init?.method === "POST" ? new Promise(() => {}) : response;
+    };`;
+  assert.equal(await page.open({ worker: page.sabotage("mute", code) }), "");
+  const { outcome, requests } = await page.check("listed");
+  assert.deepEqual([outcome.kind, outcome.reason, outcome.requests], ["unavailable", "engine-failed", 1]);
+  assert.equal(requests[0], "POST /v1/plain");
+  assert.deepEqual([...(page.stage.requests.find(({ path }) => path === "/v1/plain")?.body ?? [])], outcome.sent);
+});
 
 test("pixels that the browser falsifies are not hashed", async () => {
   const worker = page.sabotage(
@@ -127,7 +170,7 @@ test("a worker answers nonsense, and a page of another version, with an error an
   assert.deepEqual(Object.fromEntries(codes), { ...expected, pong: undefined });
 });
 
-test("without IndexedDB a list opens, and no version is remembered", async () => {
+test("without IndexedDB a snapshot opens, and no version is remembered", async () => {
   const worker = page.sabotage("forgetful", `Object.defineProperty(globalThis, "indexedDB", { value: undefined });`);
   const older = { snapshot: "/faults/rolled-back/" };
   assert.equal(await page.open({ ...older, worker }), "");

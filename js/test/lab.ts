@@ -20,7 +20,7 @@ export interface LabOptions {
 }
 
 /** A verdict or an error, as far as it survives the way out of the page. */
-export interface Outcome {
+export interface Summary {
   kind?: string;
   reason?: string;
   error?: string;
@@ -120,7 +120,7 @@ export async function insert(name: string, into: string, at: number, bytes: numb
 }
 
 /** Checks a file; aborts, or closes the matcher, as soon as a phase begins. */
-export async function check(name: string, abortAt?: CheckProgress["phase"], closeAt?: string): Promise<Outcome> {
+export async function check(name: string, abortAt?: CheckProgress["phase"], closeAt?: string): Promise<Summary> {
   const controller = new AbortController();
   const phases: string[] = [];
   try {
@@ -139,7 +139,7 @@ export async function check(name: string, abortAt?: CheckProgress["phase"], clos
 }
 
 /** Checks several files at once. */
-export function checkAll(names: string[]): Promise<Outcome[]> {
+export function checkAll(names: string[]): Promise<Summary[]> {
   return Promise.all(names.map((name) => check(name)));
 }
 
@@ -153,7 +153,7 @@ export async function ticksDuringCheck(name: string): Promise<number> {
 }
 
 /** Checks something after the matcher has been closed. */
-export async function checkClosed(name: string): Promise<Outcome> {
+export async function checkClosed(name: string): Promise<Summary> {
   matcher.close();
   matcher[Symbol.dispose]();
   return check(name);
@@ -180,7 +180,7 @@ function file(name: string): File {
   return found;
 }
 
-function outcomeOf(verdict: Verdict): Outcome {
+function outcomeOf(verdict: Verdict): Summary {
   const { kind, report } = verdict;
   return {
     kind,

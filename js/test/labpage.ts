@@ -82,8 +82,8 @@ export class LabPage {
   }
 
   /** Checks a file and tells which requests the server saw meanwhile. */
-  async check(name: string): Promise<{ outcome: lab.Outcome; requests: string[] }> {
-    let outcome: lab.Outcome = {};
+  async check(name: string): Promise<{ outcome: lab.Summary; requests: string[] }> {
+    let outcome: lab.Summary = {};
     const requests = await this.stage.during(async () => {
       outcome = await this.call("check", name);
     });

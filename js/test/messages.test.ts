@@ -24,6 +24,7 @@ const replies: unknown[] = [
   { type: "checked", id: 1, verdict: { kind: "unavailable", reason: "network", report } },
   { type: "failed", id: 1, code: "expired", message: "" },
   { type: "progress", id: 1, event: { phase: "read" } },
+  { type: "progress", id: 1, event: { phase: "confirm", request: new Uint8Array(1) } },
   { type: "pong" },
 ];
 
@@ -55,6 +56,7 @@ const neither: unknown[] = [
   { type: "checked", id: 1, verdict: { kind: "unsupported", report } },
   { type: "failed", id: 1, code: "nonsense", message: "" },
   { type: "progress", id: 1 },
+  { type: "progress", id: 1, event: { phase: "confirm" } },
 ];
 
 function isBadMessage(error: unknown): boolean {

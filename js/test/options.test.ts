@@ -6,7 +6,7 @@ import { settingsOf } from "../options.js";
 import { verifierKey } from "./keys.js";
 
 const key = verifierKey("example.org/list");
-const snapshot = "https://example.org/lists?x#y";
+const snapshot = "https://example.org/lists";
 
 test("options get their defaults, folders end with a slash", async () => {
   const options = { snapshot, trust: [key], confirm: new URL("https://example.org/v1") };
@@ -20,11 +20,23 @@ test("options get their defaults, folders end with a slash", async () => {
 
 const mistakes: [name: string, options: object, type: typeof TypeError | typeof RangeError][] = [
   ["no snapshot", { trust: [key] }, TypeError],
-  ["a relative URL outside a page", { snapshot: "/lists/", trust: [key] }, TypeError],
+  ["null for a snapshot", { snapshot: null, trust: [key] }, TypeError],
+  ["a snapshot that is an object", { snapshot: {}, trust: [key] }, TypeError],
+  ["a snapshot that no request fetches", { snapshot: "data:,x", trust: [key] }, TypeError],
+  ["a snapshot with a query", { snapshot: `${snapshot}?x`, trust: [key] }, TypeError],
+  ["a snapshot with a fragment", { snapshot: `${snapshot}/#`, trust: [key] }, TypeError],
+  ["a snapshot with a password", { snapshot: "https://a:b@example.org/", trust: [key] }, TypeError],
+  ["null for a confirmation", { snapshot, trust: [key], confirm: null }, TypeError],
+  ["a confirmation that is a script", { snapshot, trust: [key], confirm: "javascript:0" }, TypeError],
+  ["an engine that is a number", { snapshot, trust: [key], wasm: 5 }, TypeError],
   ["no trust", { snapshot }, TypeError],
   ["no keys", { snapshot, trust: [] }, TypeError],
   ["a key that is none", { snapshot, trust: ["key"] }, TypeError],
   ["a key with a typo", { snapshot, trust: [key.replace("example", "exemple")] }, TypeError],
+  ["a key in a list of its own", { snapshot, trust: [[key]] }, TypeError],
+  ["a key twice", { snapshot, trust: [key, key] }, TypeError],
+  ["an origin that is a number", { snapshot, trust: { keys: [key], origin: 5 } }, TypeError],
+  ["null for a purpose", { snapshot, trust: { keys: [key], purpose: null } }, TypeError],
   ["a threshold above the keys", { snapshot, trust: { keys: [key], threshold: 2 } }, RangeError],
   ["a threshold of zero", { snapshot, trust: { keys: [key], threshold: 0 } }, RangeError],
   ["a negative version", { snapshot, trust: { keys: [key], minVersion: -1 } }, RangeError],
@@ -34,10 +46,18 @@ const mistakes: [name: string, options: object, type: typeof TypeError | typeof 
 ];
 
 for (const [name, options, type] of mistakes) {
-  test(`open refuses ${name}`, async () => {
+  test(`open refuses ${name}`, async (t) => {
+    const scope = globalThis as { document?: { baseURI: string } };
+    scope.document = { baseURI: "https://example.org/page" }; // against which any text is a URL
+    t.after(() => delete scope.document);
     await assert.rejects(Matcher.open(options as OpenOptions), type);
   });
 }
+
+test("open refuses no options, and a relative URL outside a page", async () => {
+  await assert.rejects(Matcher.open(undefined as never), TypeError);
+  await assert.rejects(Matcher.open({ snapshot: "/lists/", trust: [key] }), TypeError);
+});
 
 test("pictures are drawn at 512 pixels, never enlarged, never below the 64 rows of the hash", () => {
   assert.deepEqual(drawnSize(4000, 3000), { width: 512, height: 384 });
