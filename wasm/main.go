@@ -96,14 +96,7 @@ func (e *engine) openSnapshot(args []js.Value) (any, error) {
 		return nil, err
 	}
 	e.matcher = matcher.New(s)
-	sections := []any{}
-	for _, sec := range s.Sections() {
-		sections = append(sections, map[string]any{
-			"kind": string(sec.Kind), "lane": sec.Lane.String(), "length": float64(sec.Length),
-			"entries": float64(sec.Entries), "bits": float64(sec.Bits), "k": sec.K, "keyBits": sec.KeyBits, "fill": sec.Fill,
-		})
-	}
-	return map[string]any{"sections": sections}, nil
+	return map[string]any{}, nil
 }
 
 // sniff(file: Uint8Array)
