@@ -170,6 +170,10 @@ func TestFromRGBAAveragesAreas(t *testing.T) {
 		{1601, 1100, func(int) uint8 { return 255 }},
 		{2600, 530, func(i int) uint8 { return uint8(255 - i/2600%3) }}, // opaque rows between others
 		{1537, 700, func(i int) uint8 { return uint8(i) }},
+		{2309, 20, func(int) uint8 { return 255 }},
+		{4001, 300, func(int) uint8 { return 255 }},
+		{4095, 5, func(i int) uint8 { return uint8(255 - i/4095%2) }},
+		{8191, 300, func(int) uint8 { return 255 }},
 		{200_001, 2, func(int) uint8 { return 255 }},
 		{3, 70_003, func(int) uint8 { return 255 }},
 	} {
@@ -189,13 +193,19 @@ func TestFromRGBAAveragesAreas(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if (black != nil) != (c.alpha(77) < 254 || c.alpha(2600) < 255) {
+		if (black != nil) != (c.alpha(77) < 254 || c.alpha(2600) < 255 || c.alpha(4095) < 255) {
 			t.Errorf("%d×%d: over black: %v", c.w, c.h, black != nil)
 		}
 		for i := 0; i < len(white.Pix); i += 1 + len(white.Pix)/5000 {
 			x, y := i%white.W, i/white.W
 			edge := func(i, n, of int) int { return i * n / of }
 			x0, x1 := edge(x, c.w, white.W), edge(x+1, c.w, white.W)
+			if width := c.w / white.W; width >= 4 { // whole grains, and the rest
+				width = map[bool]int{true: 4, false: (width + 1) &^ 7}[width < 7]
+				if x0, x1 = x*width, (x+1)*width; x+1 == white.W {
+					x1 = c.w
+				}
+			}
 			y0, y1 := edge(y, c.h, white.H), edge(y+1, c.h, white.H)
 			if got, want := float64(white.Pix[i]), slow(pix, c.w, c.h, x0, x1, y0, y1, 255); got-want > 1 || want-got > 1 {
 				t.Fatalf("%d×%d, sample %d,%d over white: got %g, want %g", c.w, c.h, x, y, got, want)

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// detail is how many samples each axis keeps at least, where the picture
-	// has them: ample for a 64×64 plane, small enough to handle at leisure.
+	// detail is about how many samples each axis keeps at least, where the
+	// picture has them: ample for a 64×64 plane, small enough to handle at leisure.
 	detail = 512
 
 	// BT.601 luma in 1/65536, as image/color has it too.
@@ -21,7 +21,7 @@ const (
 )
 
 // FromRGBA reduces a picture of straight-alpha RGBA rows, four bytes a pixel,
-// to a luma plane whose axes have 512 to 1023 samples each (fewer only where
+// to a luma plane whose axes have 448 to 1023 samples each (fewer only where
 // the picture has fewer pixels). The plane shows the picture over white. If
 // the picture is really transparent, black shows it over black; else it is nil.
 func FromRGBA(pix []byte, w, h int) (white phash.Luma, black *phash.Luma, err error) {
@@ -83,9 +83,12 @@ type reducer struct {
 	rows                 int   // taken so far, of h
 	edges                []int // boxesX+1 columns where boxes begin
 
-	// Columns of opaque rows are added up two at a time: a word holds four
-	// 16-bit sums, red and blue (or green and alpha) of an even and of an odd
-	// column. packed counts the rows since they were spread over the boxes.
+	// Opaque pixels are added up two at a time: a word holds four 16-bit sums,
+	// red and blue (or green and alpha) of even and of odd columns. A grain is
+	// 1, 2 or 4 such words beside each other, which share a sum where they lie
+	// in one box anyway: loading and storing sums takes most of the time.
+	// packed counts the words in each sum since they were spread over the boxes.
+	grain               int
 	redBlue, greenAlpha []uint64
 	packed              int
 	luma                []uint64 // of each box: alpha × luma, 255 × 65536 × 255 a pixel at most
@@ -96,58 +99,84 @@ type reducer struct {
 }
 
 func newReducer(w, h int) *reducer {
-	boxesX, boxesY := w/max(1, w/detail), h/max(1, h/detail)
+	width, grain := max(1, w/detail), 1
+	switch { // wide boxes are whole grains, but for the last one
+	case width >= 7:
+		width, grain = (width+1)&^7, 4
+	case width >= 4:
+		width, grain = 4, 2
+	}
+	boxesX, boxesY := w/width, h/max(1, h/detail)
+	sums := (w + 2*grain - 1) / (2 * grain)
 	r := &reducer{
-		w: w, h: h, boxesX: boxesX, boxesY: boxesY,
+		w: w, h: h, boxesX: boxesX, boxesY: boxesY, grain: grain,
 		edges:   make([]int, boxesX+1),
-		redBlue: make([]uint64, (w+1)/2), greenAlpha: make([]uint64, (w+1)/2),
+		redBlue: make([]uint64, sums), greenAlpha: make([]uint64, sums),
 		luma: make([]uint64, boxesX), cover: make([]uint64, boxesX),
 		white: make([]uint16, 0, boxesX*boxesY), black: make([]uint16, 0, boxesX*boxesY),
 	}
 	for i := range r.edges {
-		r.edges[i] = i * w / boxesX
+		if r.edges[i] = i * w / boxesX; grain > 1 {
+			r.edges[i] = i * width
+		}
 	}
+	r.edges[boxesX] = w
 	return r
 }
 
 // rgba takes the next row, four bytes a pixel.
 func (r *reducer) rgba(row []byte) {
 	const most = 257 // how often 255 fits into 16 bits
-	if r.packed == most {
+	if r.packed+r.grain > most {
 		r.spread()
 	}
 	// Nearly all rows are opaque: they are added at once, and taken away again
 	// where one turns out not to be.
-	if addPairs(r.redBlue, r.greenAlpha, row) {
-		r.packed++
+	if r.add(row) {
+		r.packed += r.grain
 	} else {
-		subtractPairs(r.redBlue, r.greenAlpha, row)
+		r.subtract(row)
 		r.transparent(row)
 	}
 	r.endRow()
 }
 
-// addPairs adds a row, two pixels a word, and reports whether it is opaque.
-func addPairs(redBlue, greenAlpha []uint64, row []byte) bool {
-	all := uint64(alpha)
-	i := 0
-	for ; 8*i+32 <= len(row); i += 4 {
-		// Arrays of a known length: one check of bounds for all their elements.
-		p := (*[32]byte)(row[8*i:])
-		rb, ga := (*[4]uint64)(redBlue[i:]), (*[4]uint64)(greenAlpha[i:])
-		a, b := binary.LittleEndian.Uint64(p[0:]), binary.LittleEndian.Uint64(p[8:])
-		c, d := binary.LittleEndian.Uint64(p[16:]), binary.LittleEndian.Uint64(p[24:])
-		rb[0], ga[0] = rb[0]+a&evens, ga[0]+a>>8&evens
-		rb[1], ga[1] = rb[1]+b&evens, ga[1]+b>>8&evens
-		rb[2], ga[2] = rb[2]+c&evens, ga[2]+c>>8&evens
-		rb[3], ga[3] = rb[3]+d&evens, ga[3]+d>>8&evens
-		all &= a & b & c & d
+// add adds a row and reports whether it is opaque.
+func (r *reducer) add(row []byte) bool {
+	all, i := uint64(alpha), 0
+	redBlue, greenAlpha := r.redBlue, r.greenAlpha[:len(r.redBlue)]
+	// Arrays of a known length: one check of bounds for all their elements.
+	switch r.grain {
+	case 4:
+		for ; 32*i+32 <= len(row); i++ {
+			p := (*[32]byte)(row[32*i:])
+			a, b := binary.LittleEndian.Uint64(p[:8]), binary.LittleEndian.Uint64(p[8:])
+			c, d := binary.LittleEndian.Uint64(p[16:]), binary.LittleEndian.Uint64(p[24:])
+			redBlue[i] += a&evens + b&evens + c&evens + d&evens
+			greenAlpha[i] += a>>8&evens + b>>8&evens + c>>8&evens + d>>8&evens
+			all &= a & b & c & d
+		}
+	case 2:
+		for ; 16*i+16 <= len(row); i++ {
+			p := (*[16]byte)(row[16*i:])
+			a, b := binary.LittleEndian.Uint64(p[:8]), binary.LittleEndian.Uint64(p[8:])
+			redBlue[i] += a&evens + b&evens
+			greenAlpha[i] += a>>8&evens + b>>8&evens
+			all &= a & b
+		}
+	default:
+		for ; 8*i+8 <= len(row); i++ {
+			a := binary.LittleEndian.Uint64(row[8*i:])
+			redBlue[i] += a & evens
+			greenAlpha[i] += a >> 8 & evens
+			all &= a
+		}
 	}
-	for ; i < len(redBlue); i++ {
-		two := pair(row, i)
+	for j := i * r.grain; 8*j < len(row); j++ {
+		two := pair(row, j)
 		redBlue[i] += two & evens
 		greenAlpha[i] += two >> 8 & evens
-		if 8*i+4 == len(row) {
+		if 8*j+4 == len(row) {
 			two |= 0xff << 56 // no pixel is there
 		}
 		all &= two
@@ -155,12 +184,12 @@ func addPairs(redBlue, greenAlpha []uint64, row []byte) bool {
 	return all == alpha
 }
 
-// subtractPairs undoes addPairs.
-func subtractPairs(redBlue, greenAlpha []uint64, row []byte) {
-	for i := range redBlue {
-		two := pair(row, i)
-		redBlue[i] -= two & evens
-		greenAlpha[i] -= two >> 8 & evens
+// subtract undoes add.
+func (r *reducer) subtract(row []byte) {
+	for j := 0; 8*j < len(row); j++ {
+		two := pair(row, j)
+		r.redBlue[j/r.grain] -= two & evens
+		r.greenAlpha[j/r.grain] -= two >> 8 & evens
 	}
 }
 
@@ -172,7 +201,7 @@ func pair(row []byte, i int) uint64 {
 	return binary.LittleEndian.Uint64(row)
 }
 
-// spread empties the sums of columns into those of boxes.
+// spread empties the sums of grains into those of boxes.
 func (r *reducer) spread() {
 	if r.packed == 0 {
 		return
@@ -180,12 +209,12 @@ func (r *reducer) spread() {
 	for i := range r.luma {
 		var red, green, blue, cover uint64
 		from, to := r.edges[i], r.edges[i+1]
-		for x := from &^ 1; x < to; x += 2 {
-			rb, ga := r.redBlue[x/2], r.greenAlpha[x/2]
+		for x := from &^ 1; x < to; x += 2 * r.grain {
+			rb, ga := r.redBlue[x/2/r.grain], r.greenAlpha[x/2/r.grain]
 			if x < from { // the even column belongs to the box before
 				rb, ga = rb&^0xffffffff, ga&^0xffffffff
 			}
-			if x+1 == to { // the odd column belongs to the box behind
+			if r.grain == 1 && x+1 == to { // the odd column belongs to the box behind
 				rb, ga = rb&0xffffffff, ga&0xffffffff
 			}
 			// Two 32-bit sums a word.

@@ -85,16 +85,22 @@ func (w *bitWriter) bytes() []byte {
 }
 
 // A riceSet holds positions sorted and cut in two: the high bits choose a bucket
-// of about four, which lists the low bits. That is 5 bytes a position, and a
-// look-up reads two places of memory.
+// of about four, which lists the low bits. A coarse map of a byte or two for each
+// position comes first: seven of eight unlisted keys at least end there, with one place of
+// memory read instead of three. That is 6 to 7 bytes a position in all.
 type riceSet struct {
-	m     uint64
-	shift uint
-	index []uint32 // where each bucket begins in low, and where the last one ends
-	low   []uint32
+	m      uint64
+	coarse []uint64 // a bit for each stretch of positions with one in it
+	wide   uint     // a stretch is 1<<wide positions
+	shift  uint
+	index  []uint32 // where each bucket begins in low, and where the last one ends
+	low    []uint32
 }
 
 func (s *riceSet) contains(position uint64) bool {
+	if at := position >> s.wide; s.coarse[at/64]>>(at%64)&1 == 0 {
+		return false
+	}
 	bucket := s.low[s.index[position>>s.shift]:s.index[position>>s.shift+1]]
 	want := uint32(position & (1<<s.shift - 1))
 	if len(bucket) > 16 {
@@ -167,7 +173,12 @@ func newRiceSet(m, count uint64) (*riceSet, error) {
 	if buckets > 4*count+1<<14 {
 		return nil, fmt.Errorf("%d bits are too many for %d positions", m, count)
 	}
-	return &riceSet{m: m, shift: shift, index: make([]uint32, 1, buckets+1), low: make([]uint32, 0, count)}, nil
+	const stretches = 16
+	wide := uint(max(0, bits.Len64((m-1)/(stretches*count))))
+	return &riceSet{
+		m: m, wide: wide, coarse: make([]uint64, (m-1)>>wide/64+1),
+		shift: shift, index: make([]uint32, 1, buckets+1), low: make([]uint32, 0, count),
+	}, nil
 }
 
 // add takes the next higher position.
@@ -176,6 +187,8 @@ func (s *riceSet) add(position uint64) {
 		s.index = append(s.index, uint32(len(s.low)))
 	}
 	s.low = append(s.low, uint32(position&(1<<s.shift-1)))
+	at := position >> s.wide
+	s.coarse[at/64] |= 1 << (at % 64)
 }
 
 // finish closes the last buckets.
