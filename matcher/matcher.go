@@ -95,16 +95,16 @@ func (m *Matcher) Check(q Query, now time.Time) (Finding, error) {
 		}
 	}
 	f.Featureless = len(q.Pictures) > 0
-	var all []view
+	var all []View
 	for i, picture := range q.Pictures {
-		first, seen, err := views(picture)
+		windows, err := hash(picture)
 		if err != nil {
 			return Finding{}, fmt.Errorf("hash picture: %w", err)
 		}
 		if i == 0 {
-			f.Image = first
+			f.Image = windows[0]
 		}
-		all = append(all, seen...)
+		all = append(all, Views(windows)...)
 	}
 	f.Featureless = f.Featureless && len(all) == 0
 	if lane, ok := m.snapshot.Manifest().Lane(snapshot.PDQ); ok {
@@ -114,7 +114,7 @@ func (m *Matcher) Check(q Query, now time.Time) (Finding, error) {
 	}
 	if lane, ok := m.snapshot.Manifest().Lane(snapshot.PHash); ok {
 		for _, v := range all {
-			if v.orientation == phash.Upright { // a pHash cannot be turned
+			if v.Orientation == phash.Upright { // a pHash cannot be turned
 				m.probe(&f, lane, v)
 			}
 		}

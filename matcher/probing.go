@@ -15,53 +15,64 @@ import (
 // and turned variants of a picture gets: one in eight.
 const TurnedShare = 8
 
-// A view is one way to see a picture: a window of it, in an orientation.
-type view struct {
-	image       *phash.Image
-	window      int
-	orientation phash.Orientation
-	spectrum    *phash.Spectrum
-	pdq         phash.PDQ
+// A View is one way to see a picture: a window of it, in an orientation.
+type View struct {
+	Image       *phash.Image // the window's hashes, upright
+	Window      int
+	Orientation phash.Orientation
+	Spectrum    *phash.Spectrum // turned, like PDQ
+	PDQ         phash.PDQ
 }
 
-// views lists what is worth probing: each window upright, and the whole
-// picture in the other orientations. first is the hash of the whole.
-func views(l phash.Luma) (first *phash.Image, all []view, err error) {
-	first, err = phash.Of(l)
-	if err != nil {
-		return nil, nil, err
+// Share returns which part of a lane's probes the view gets: one in so many.
+func (v View) Share() int {
+	if v.Orientation == phash.Upright {
+		return 1
 	}
-	add := func(im *phash.Image, window int) {
+	return TurnedShare
+}
+
+// Views lists what is worth probing of a picture, given the hashes of its
+// windows (media.Windows): each of them upright, and the first, which is the
+// whole, in the other orientations. Featureless ones are left out.
+func Views(windows []*phash.Image) (all []View) {
+	for n, im := range windows {
 		if !im.Featureless() {
-			all = append(all, view{im, window, phash.Upright, &im.Spectrum, im.PDQ})
+			all = append(all, View{im, n, phash.Upright, &im.Spectrum, im.PDQ})
 		}
 	}
-	add(first, 0)
-	for n, window := range media.Windows(l)[1:] {
+	if whole := windows[0]; !whole.Featureless() {
+		for o := phash.Upright + 1; o < phash.Orientations; o++ {
+			turned := whole.Spectrum.Turn(o)
+			all = append(all, View{whole, 0, o, turned, turned.PDQ()})
+		}
+	}
+	return all
+}
+
+// hash hashes a picture's windows, the whole first: that says if l is malformed.
+func hash(l phash.Luma) ([]*phash.Image, error) {
+	whole, err := phash.Of(l)
+	if err != nil {
+		return nil, err
+	}
+	windows := []*phash.Image{whole}
+	for _, window := range media.Windows(l)[1:] {
 		im, err := phash.Of(window)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		add(im, n+1)
+		windows = append(windows, im)
 	}
-	if !first.Featureless() {
-		for o := phash.Upright + 1; o < phash.Orientations; o++ {
-			turned := first.Spectrum.Turn(o)
-			all = append(all, view{first, 0, o, turned, turned.PDQ()})
-		}
-	}
-	return first, all, nil
+	return windows, nil
 }
 
 // probe tests the likeliest variants of a view's key in a lane.
-func (m *Matcher) probe(f *Finding, lane snapshot.LaneInfo, v view) {
-	key, margins, budget := uint64(v.image.PHash), v.image.Margins[:], lane.Probes
+func (m *Matcher) probe(f *Finding, lane snapshot.LaneInfo, v View) {
+	key, margins, budget := uint64(v.Image.PHash), v.Image.Margins[:], max(1, lane.Probes/v.Share())
 	if lane.Lane == snapshot.PDQ {
 		n := m.snapshot.KeyBits(lane.Lane)
-		key, margins = v.pdq.Key(n), v.spectrum.Margins(n)
-	}
-	if v.orientation != phash.Upright {
-		budget = max(1, budget/TurnedShare)
+		key, margins = v.PDQ.Key(n), v.Spectrum.Margins(n)
 	}
 	var b [8]byte
 	number := 0
@@ -70,8 +81,8 @@ func (m *Matcher) probe(f *Finding, lane snapshot.LaneInfo, v view) {
 		binary.BigEndian.PutUint64(b[:], key^flips)
 		if m.snapshot.Contains(lane.Lane, b[:]) {
 			f.hit(Candidate{
-				Lane: lane.Lane, Key: bytes.Clone(b[:]), PDQs: []phash.PDQ{v.pdq},
-				Probe: number, Distance: bits.OnesCount64(flips), Window: v.window, Orientation: v.orientation,
+				Lane: lane.Lane, Key: bytes.Clone(b[:]), PDQs: []phash.PDQ{v.PDQ},
+				Probe: number, Distance: bits.OnesCount64(flips), Window: v.Window, Orientation: v.Orientation,
 			})
 		}
 	}

@@ -91,7 +91,7 @@ func ridge(c *canvas, r *rng, base, height, detail int) []int {
 		if sharp { // folding the noise over makes peaks
 			n = 2*one - 2*max(n-one, one-n)*3/2
 		}
-		tops[px] = base - n*height>>(shift+1) + tilt*(x-c.width/2)/c.width
+		tops[px] = base - n*height>>(shift+1) + tilt*(x-c.width/2)/max(c.width, 1)
 	}
 	return tops
 }

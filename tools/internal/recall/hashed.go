@@ -19,6 +19,7 @@ import (
 	"github.com/preseal/preseal/matcher/phash"
 	"github.com/preseal/preseal/testdata/pictures"
 	"github.com/preseal/preseal/tools/internal/corpus"
+	"github.com/preseal/preseal/tools/internal/picture"
 )
 
 // Hashed is what there is to know of one picture: all that is measured is
@@ -30,12 +31,16 @@ type Hashed struct {
 
 func (h *Hashed) whole() *phash.Image { return h.Windows[0] }
 
-func hash(img image.Image) (*Hashed, error) {
-	seen := img
+func luma(img image.Image) (phash.Luma, error) {
 	if m, ok := img.(*image.RGBA); ok { // opaque, so both are the same bytes
-		seen = &image.NRGBA{Pix: m.Pix, Stride: m.Stride, Rect: m.Rect}
+		img = &image.NRGBA{Pix: m.Pix, Stride: m.Stride, Rect: m.Rect}
 	}
-	white, _, err := media.FromImage(seen, 1)
+	white, _, err := media.FromImage(img, 1)
+	return white, err
+}
+
+func hash(img image.Image) (*Hashed, error) {
+	white, err := luma(img)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +64,10 @@ func hash(img image.Image) (*Hashed, error) {
 const original = ""
 
 // A cache keeps hashes between runs: a file for each picture.
-type cache struct{ dir string }
+type cache struct {
+	dir     string
+	further []string // names of the augmentations
+}
 
 // newCache opens the cache of the code as it is. What pictures hash to, made
 // up ones with and without frames, names the folder: if hashing changes, they
@@ -80,12 +88,16 @@ func newCache(dir string) (*cache, error) {
 			}
 		}
 	}
-	c := &cache{filepath.Join(dir, "cache", fmt.Sprintf("%.12x", sum.Sum(nil)))}
+	further, err := furtherNames()
+	if err != nil {
+		return nil, err
+	}
+	c := &cache{filepath.Join(dir, "cache", fmt.Sprintf("%.12x", sum.Sum(nil))), further}
 	return c, os.MkdirAll(c.dir, 0o777)
 }
 
-// variants returns the picture's hashes under the transforms, and its own
-// under the name original. Those that do nothing to it are missing.
+// variants returns the picture's hashes under the transforms and the
+// augmentations, and its own under the name original. Those that do nothing to it are missing.
 func (c *cache) variants(p corpus.Picture, transforms []Transform, tick func()) (map[string]*Hashed, error) {
 	content, err := os.ReadFile(p.File)
 	if err != nil {
@@ -101,7 +113,7 @@ func (c *cache) variants(p corpus.Picture, transforms []Transform, tick func()) 
 		return nil, err
 	}
 	var img *image.RGBA
-	add := func(name string, apply func(*image.RGBA) (image.Image, error)) error {
+	add := func(name string, hash func(*image.RGBA) (*Hashed, error)) error {
 		if _, ok := known[name]; ok {
 			return nil
 		}
@@ -111,28 +123,35 @@ func (c *cache) variants(p corpus.Picture, transforms []Transform, tick func()) 
 				return err
 			}
 		}
-		changed, err := apply(img)
+		h, err := hash(img)
 		if err != nil {
 			return fmt.Errorf("%s: %s: %w", p.Name, name, err)
 		}
-		known[name] = &Hashed{}
-		if changed != nil {
-			known[name], err = hash(changed)
-		}
-		return err
+		known[name] = h
+		return nil
 	}
-	if err := add(original, func(img *image.RGBA) (image.Image, error) { return img, nil }); err != nil {
+	if err := add(original, func(img *image.RGBA) (*Hashed, error) { return hash(img) }); err != nil {
 		return nil, err
 	}
-	for _, t := range transforms {
-		// A picture that is not listed has no copies to find.
-		if known[original].whole().Featureless() {
-			break
+	// A picture that is not listed has no copies to find, and no further keys.
+	if known[original].whole().Featureless() {
+		transforms = nil
+	} else {
+		for i, name := range c.further {
+			if err := add(name, func(img *image.RGBA) (*Hashed, error) { return augmented(img, picture.Augmentations[i]) }); err != nil {
+				return nil, err
+			}
 		}
-		if err := add(t.Name, func(img *image.RGBA) (image.Image, error) {
+	}
+	for _, t := range transforms {
+		if err := add(t.Name, func(img *image.RGBA) (*Hashed, error) {
 			h := fnv.New64a()
 			h.Write([]byte(p.Name + " " + t.Name))
-			return t.apply(img, rand.New(rand.NewPCG(h.Sum64(), 0)))
+			changed, err := t.apply(img, rand.New(rand.NewPCG(h.Sum64(), 0)))
+			if err != nil || changed == nil {
+				return &Hashed{}, err
+			}
+			return hash(changed)
 		}); err != nil {
 			return nil, err
 		}

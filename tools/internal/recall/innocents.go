@@ -2,9 +2,11 @@ package recall
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
 	"slices"
 
+	"github.com/preseal/preseal/matcher"
 	"github.com/preseal/preseal/matcher/probe"
 	"github.com/preseal/preseal/tools/internal/corpus"
 )
@@ -92,13 +94,13 @@ func (l *list) add(key uint64, sources [4]int32) {
 // number of probes.
 func (l *list) probe(p innocent, most int) []hit {
 	found := map[int32]hit{}
-	for _, v := range views(p.hashed) {
+	for _, v := range matcher.Views(p.hashed.Windows) {
 		key, margins, ok := l.kind.of(v)
 		if !ok {
 			continue
 		}
 		number := 0
-		for flips := range probe.Likeliest(margins, most/v.share) {
+		for flips := range probe.Likeliest(margins, most/v.Share()) {
 			number++
 			word, bit := slot(key ^ flips)
 			if l.maybe[word]&bit == 0 {
@@ -108,7 +110,7 @@ func (l *list) probe(p innocent, most int) []hit {
 			if !ok || l.made(n, p.photo) {
 				continue
 			}
-			h := hit{at: number * v.share, real: int(n) < len(l.real), entry: int(n)}
+			h := hit{at: number * v.Share(), real: int(n) < len(l.real), entry: int(n)}
 			if h.real {
 				h.pdq = orientedDistance(l.real[n].whole().PDQ, p.hashed.whole())
 			}
@@ -137,9 +139,9 @@ func (l *list) made(entry int32, photo int) bool {
 // probes returns how many keys a picture is tested for when the lane has most.
 func probes(h *Hashed, kind hashKind, most int) int {
 	n := 0
-	for _, v := range views(h) {
-		if kind != pHash || v.share == 1 {
-			n += most / v.share
+	for _, v := range matcher.Views(h.Windows) {
+		if kind != pHash || v.Share() == 1 {
+			n += most / v.Share()
 		}
 	}
 	return n
@@ -178,22 +180,20 @@ func (r *Result) draw(n int) (out []innocent, err error) {
 // innocents probes pictures against the list of each kind.
 func (r *Result) innocents(ctx context.Context, listed, queries []innocent, progress func(string, int64, int64)) error {
 	r.hits = map[hashKind][][]hit{}
-	for k, kind := range r.kinds {
-		most := 0
-		for _, lane := range r.Lanes {
-			for _, t := range Probes {
-				if lane.kind(t) == kind {
-					most = max(most, t)
-				}
-			}
+	most := map[hashKind]int{}
+	for _, lane := range r.Lanes {
+		for _, t := range Probes {
+			most[lane.kind(t)] = max(most[lane.kind(t)], t)
 		}
+	}
+	for k, kind := range slices.Sorted(maps.Keys(most)) {
 		l := newList(kind, listed)
 		hits := make([][]hit, len(queries))
 		err := parallel(ctx, len(queries), func(i int) error {
-			hits[i] = l.probe(queries[i], most)
+			hits[i] = l.probe(queries[i], most[kind])
 			return nil
 		}, func(done int) {
-			progress("testing innocent pictures", int64(k*len(queries)+done), int64(len(r.kinds)*len(queries)))
+			progress("testing innocent pictures", int64(k*len(queries)+done), int64(len(most)*len(queries)))
 		})
 		if err != nil {
 			return err

@@ -21,30 +21,7 @@ type copied struct {
 	reference          int  // distance of goimagehash's hashes
 	pdq                int  // distance of the PDQ hashes, least of eight orientations
 	needs              []need
-}
-
-// A view is one way to probe a picture, as package matcher does.
-type view struct {
-	pdq         phash.PDQ
-	image       *phash.Image
-	spectrum    *phash.Spectrum
-	orientation phash.Orientation
-	share       int // the view gets 1/share of the lane's probes
-}
-
-func views(h *Hashed) (out []view) {
-	for _, im := range h.Windows {
-		if !im.Featureless() {
-			out = append(out, view{im.PDQ, im, &im.Spectrum, phash.Upright, 1})
-		}
-	}
-	if whole := h.whole(); !whole.Featureless() {
-		for o := phash.Upright + 1; o < phash.Orientations; o++ {
-			s := whole.Spectrum.Turn(o)
-			out = append(out, view{s.PDQ(), whole, s, o, matcher.TurnedShare})
-		}
-	}
-	return out
+	further            map[hashKind][]need // of the original's further keys, unless its own will do
 }
 
 // A hashKind is the key of a lane: 0 is a whole pHash, n the n lowest
@@ -69,46 +46,56 @@ func (k hashKind) listed(im *phash.Image) uint64 {
 
 // of returns a view's key and margins; ok is false where the lane does not
 // probe it: a pHash cannot be turned.
-func (k hashKind) of(v view) (key uint64, margins []float32, ok bool) {
+func (k hashKind) of(v matcher.View) (key uint64, margins []float32, ok bool) {
 	if k == pHash {
-		return uint64(v.image.PHash), v.image.Margins[:], v.orientation == phash.Upright
+		return uint64(v.Image.PHash), v.Image.Margins[:], v.Orientation == phash.Upright
 	}
-	return v.pdq.Key(int(k)), v.spectrum.Margins(int(k)), true
+	return v.PDQ.Key(int(k)), v.Spectrum.Margins(int(k)), true
 }
 
 // compare measures a copy against its original, for each kind of key, up to
 // the largest number of probes.
 func compare(listed, query *Hashed, kinds []hashKind, most int) copied {
-	seen := views(query)
+	seen := matcher.Views(query.Windows)
 	entry := listed.whole()
 	c := copied{featureless: len(seen) == 0, needs: make([]need, len(kinds))}
 	c.reference = bits.OnesCount64(listed.Reference ^ query.Reference)
 	c.pdq = orientedDistance(entry.PDQ, query.whole())
 	for i, kind := range kinds {
-		n := need{Never, Never, Never}
-		target := kind.listed(entry)
-		for _, v := range seen {
-			key, margins, ok := kind.of(v)
-			if !ok {
-				continue
-			}
-			r := rank(margins, key^target, most/v.share)
-			if r == 0 {
-				continue
-			}
-			at := int32(r * v.share)
-			n.candidate = min(n.candidate, at)
-			d := v.pdq.Distance(entry.PDQ)
-			if d <= 31 {
-				n.within31 = min(n.within31, at)
-			}
-			if d <= 48 {
-				n.within48 = min(n.within48, at)
-			}
-		}
-		c.needs[i] = n
+		c.needs[i] = kind.need(seen, entry, most)
 	}
 	return c
+}
+
+// need returns how many probes find an entry by a picture's views.
+func (k hashKind) need(seen []matcher.View, entry *phash.Image, most int) need {
+	n := need{Never, Never, Never}
+	target := k.listed(entry)
+	for _, v := range seen {
+		key, margins, ok := k.of(v)
+		if !ok {
+			continue
+		}
+		r := rank(margins, key^target, most/v.Share())
+		if r == 0 {
+			continue
+		}
+		at := int32(r * v.Share())
+		n.candidate = min(n.candidate, at)
+		d := v.PDQ.Distance(entry.PDQ)
+		if d <= 31 {
+			n.within31 = min(n.within31, at)
+		}
+		if d <= 48 {
+			n.within48 = min(n.within48, at)
+		}
+	}
+	return n
+}
+
+// or is the need if either of two entries will do.
+func (n need) or(other need) need {
+	return need{min(n.candidate, other.candidate), min(n.within31, other.within31), min(n.within48, other.within48)}
 }
 
 // orientedDistance is the least distance of a listed hash to a picture in any

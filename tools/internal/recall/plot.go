@@ -33,7 +33,7 @@ const (
 )
 
 // The colours have about the same contrast on white and on black.
-var colours = []string{"#3b82c4", "#c9731f", "#2f9e62", "#cc4f70", "#8d66cf", "#7d848e"}
+var colours = []string{"#3b82c4", "#c9731f", "#2f9e62", "#cc4f70", "#8d66cf", "#7d848e", "#12a0a0"}
 
 func (p plot) svg() string {
 	var b strings.Builder
@@ -119,7 +119,7 @@ func (r *Result) Plots() map[string]string {
 		}
 		byProbes.curves = append(byProbes.curves, c)
 	}
-	byBytes := plot{title: "Copies found, mean of all groups", across: "bytes per entry", ticks: []float64{2, 4, 8, 16, 32}}
+	byBytes := plot{title: "Copies found, mean of all groups", across: "bytes per listed image", ticks: []float64{2, 4, 8, 16, 32, 64}}
 	for i, lane := range r.Lanes {
 		c := curve{label: lane.Name, colour: i}
 		for _, t := range Probes {
@@ -134,6 +134,12 @@ func (r *Result) Plots() map[string]string {
 		}
 		byBytes.curves = append(byBytes.curves, curve{label: m.Name, colour: 3 + i, x: []float64{size}, y: []float64{r.mean(corpus.Whole, m)}})
 	}
+	const t = 65536
+	further := curve{label: "pdq, 1 to 11 keys", colour: 6}
+	for _, lane := range append([]Lane{pdq}, r.Augmented...) {
+		further.x, further.y = append(further.x, r.filters[lane.Name][t].bytes), append(further.y, r.mean(corpus.Whole, r.Method(lane, t, 0)))
+	}
+	byBytes.curves = append(byBytes.curves, further)
 	return map[string]string{"recall-probes.svg": byProbes.svg(), "recall-bytes.svg": byBytes.svg()}
 }
 

@@ -25,14 +25,15 @@ var Probes = []int{1024, 4096, 16384, 65536, 262144}
 
 // A Lane is a kind of key for each number of probes.
 type Lane struct {
-	Name string
-	kind func(probes int) hashKind
+	Name    string
+	kind    func(probes int) hashKind
+	further []int // which augmentations of an image are listed besides itself
 }
 
 var lanes = []Lane{
-	{"phash", func(int) hashKind { return pHash }},
-	{"pdq-52", func(int) hashKind { return 52 }},
-	{"pdq", func(probes int) hashKind { return hashKind(snapshot.PDQKeyBits(Entries, probes)) }},
+	{"phash", func(int) hashKind { return pHash }, nil},
+	{"pdq-52", func(int) hashKind { return 52 }, nil},
+	{"pdq", func(probes int) hashKind { return hashKind(snapshot.PDQKeyBits(Entries, probes)) }, nil},
 }
 
 // Options say what to measure. The zero value measures everything.
@@ -55,19 +56,23 @@ type Result struct {
 	Corpus     *corpus.Corpus
 	Sets       []Set
 	Lanes      []Lane
+	Augmented  []Lane // pdq with further keys of each image
+	Alone      []Lane // pdq with one further key, each in turn
 	Transforms []Transform
 	Confusions []Confusion // pairs of unrelated photographs at 48 or less
 	Pairs      int         // of unrelated photographs
 
-	Drawings   int // common pictures without a photograph
-	Plain      int // of them, below the gate
-	kinds      []hashKind
-	copies     map[string][]copied // by set
-	queries    []innocent          // photographs, then drawings
-	photos     int                 // of them
-	hits       map[hashKind][][]hit
-	filters    map[string]map[int]filter // by lane and probes
-	collisions []copied                  // each drawing that passes the gate, as a copy of each other one
+	Drawings     int // common pictures without a photograph
+	Plain        int // of them, below the gate
+	kinds        []hashKind
+	further      []string            // names of the augmentations among the hashes
+	furtherKinds map[hashKind]int    // the augmented lanes' kinds, and their most probes
+	copies       map[string][]copied // by set
+	queries      []innocent          // photographs, then drawings
+	photos       int                 // of them
+	hits         map[hashKind][][]hit
+	filters      map[string]map[int]filter // by lane and probes
+	collisions   []copied                  // each drawing that passes the gate, as a copy of each other one
 }
 
 // Run measures. It keeps hashes in the corpus's folder, so that the next run
@@ -76,14 +81,21 @@ func Run(ctx context.Context, c *corpus.Corpus, o Options) (*Result, error) {
 	if o.Progress == nil {
 		o.Progress = func(string, int64, int64) {}
 	}
-	r := &Result{Corpus: c, Lanes: lanes, copies: map[string][]copied{}}
+	r := &Result{Corpus: c, Lanes: lanes, copies: map[string][]copied{}, furtherKinds: map[hashKind]int{}}
+	r.Augmented, r.Alone = further()
 	for _, lane := range r.Lanes {
 		for _, t := range Probes {
-			if k := lane.kind(t); !slices.Contains(r.kinds, k) {
-				r.kinds = append(r.kinds, k)
-			}
+			r.kinds = append(r.kinds, lane.kind(t))
 		}
 	}
+	for _, lane := range slices.Concat(r.Augmented, r.Alone) {
+		for _, t := range furtherProbes {
+			k := lane.kind(t)
+			r.kinds, r.furtherKinds[k] = append(r.kinds, k), max(r.furtherKinds[k], t)
+		}
+	}
+	slices.Sort(r.kinds)
+	r.kinds = slices.Compact(r.kinds)
 	for _, t := range Transforms(c) {
 		if o.Group == "" || t.Group == o.Group {
 			r.Transforms = append(r.Transforms, t)
@@ -131,6 +143,7 @@ func (r *Result) hash(ctx context.Context, pictures []corpus.Picture, o Options)
 	if err != nil {
 		return nil, err
 	}
+	r.further = cache.further
 	out := make([]map[string]*Hashed, len(pictures))
 	total, done := int64(len(pictures)*len(r.Transforms)), atomic.Int64{}
 	var mu sync.Mutex
@@ -160,6 +173,7 @@ func (r *Result) compare(ctx context.Context, pictures []corpus.Picture, all []m
 			}
 			c := compare(listed, query, r.kinds, slices.Max(Probes))
 			c.picture, c.transform = i, t
+			r.compareFurther(&c, all[i], query)
 			copies[i] = append(copies[i], c)
 		}
 		return nil

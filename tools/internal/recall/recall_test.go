@@ -105,6 +105,12 @@ func TestRun(t *testing.T) {
 		if s := r.Recall(corpus.Whole, "crop-1", r.Method(r.Lanes[1], 65536, 48)); s.Hits != s.Of || s.Of == 0 {
 			t.Errorf("crop-1: %d of %d found", s.Hits, s.Of)
 		}
+		for _, second := range []int{0, 48, 31} {
+			own, further := r.Recall(corpus.Whole, "crop-2", r.Method(r.Lanes[2], 65536, second)), r.Recall(corpus.Whole, "crop-2", r.Method(r.Augmented[0], 65536, second))
+			if further.Hits < own.Hits || further.Hits != further.Of {
+				t.Errorf("crop-2, second hash at %d: %d of %d found with a further key, %d without", second, further.Hits, further.Of, own.Hits)
+			}
+		}
 		if len(r.Records()) == 0 {
 			t.Error("no records")
 		}

@@ -31,6 +31,13 @@ func (r *Result) methods() []Method {
 			}
 		}
 	}
+	for _, lane := range r.Augmented {
+		for _, t := range furtherProbes {
+			for _, second := range []int{0, 48, 31} {
+				out = append(out, r.Method(lane, t, second))
+			}
+		}
+	}
 	return out
 }
 
@@ -81,6 +88,13 @@ func (r *Result) Records() (out []Record) {
 			}
 		}
 	}
+	for _, lane := range slices.Concat(r.Lanes, r.Augmented) {
+		for _, t := range Probes {
+			if f, ok := r.filters[lane.Name][t]; ok {
+				out = append(out, Record{Name: fmt.Sprintf("size/%s, T = %d", lane.Name, t), Value: f.bytes, Unit: "bytes per image"})
+			}
+		}
+	}
 	for _, in := range r.innocence() {
 		prefix := fmt.Sprintf("innocent/%s, T = %d/", in.Lane, in.Probes)
 		share(prefix+"pictures that hit spliced keys", in.Spliced, Share{})
@@ -115,6 +129,8 @@ func (r *Result) Text(w io.Writer) error {
 		}
 		r.groupTable(p, set)
 	}
+	r.sizes(p)
+	r.aloneTable(p)
 	r.transformTable(p)
 	r.innocentTable(p)
 	return p.err
@@ -172,6 +188,38 @@ func (r *Result) groupTable(p *printer, set Set) {
 		line += fmt.Sprintf(" %-18s", fmt.Sprintf("%.2f", r.Lost(set.Name, g).Percent()))
 	}
 	p.line("%s", strings.TrimRight(line, " "))
+}
+
+// aloneTable tells which augmentation is worth a key most.
+func (r *Result) aloneTable(p *printer) {
+	const t = 65536
+	p.line("")
+	header := fmt.Sprintf("%-34s", fmt.Sprintf("%% of copies, whole, T = %d, and ≤ 31", t))
+	for _, g := range r.groups() {
+		header += fmt.Sprintf(" %-13s", g)
+	}
+	p.line("%s", header)
+	for _, lane := range append([]Lane{r.Lanes[len(r.Lanes)-1]}, r.Alone...) {
+		line := fmt.Sprintf("%-34s", lane.Name)
+		for _, g := range r.groups() {
+			line += fmt.Sprintf(" %-13s", fmt.Sprintf("%.2f %.2f", r.Recall(corpus.Whole, g, r.Method(lane, t, 0)).Percent(), r.Recall(corpus.Whole, g, r.Method(lane, t, 31)).Percent()))
+		}
+		p.line("%s", line)
+	}
+}
+
+// sizes tells what the further keys take on the wire.
+func (r *Result) sizes(p *printer) {
+	p.line("")
+	for _, lane := range slices.Concat(r.Lanes, r.Augmented) {
+		line := fmt.Sprintf("%-10s bytes per image:", lane.Name)
+		for _, t := range Probes {
+			if f, ok := r.filters[lane.Name][t]; ok {
+				line += fmt.Sprintf("  %.2f at T = %d", f.bytes, t)
+			}
+		}
+		p.line("%s", line)
+	}
 }
 
 // brief are the columns of the table of transforms.

@@ -9,7 +9,7 @@ import (
 
 // A filter is what a lane costs with a number of probes.
 type filter struct {
-	bytes float64 // per entry
+	bytes float64 // per image
 	error float64 // per probe
 }
 
@@ -35,7 +35,7 @@ func (l Lane) build(probes int) (filter, error) {
 	if err != nil {
 		return filter{}, err
 	}
-	return filter{float64(len(file)) / entries, m.Lanes[0].Error}, nil
+	return filter{float64(len(file)) / entries * float64(1+len(l.further)), m.Lanes[0].Error}, nil
 }
 
 // buildAll fills in the filters of all lanes and numbers of probes.
@@ -44,6 +44,14 @@ func (r *Result) buildAll() (err error) {
 	for _, lane := range r.Lanes {
 		r.filters[lane.Name] = map[int]filter{}
 		for _, t := range Probes {
+			if r.filters[lane.Name][t], err = lane.build(t); err != nil {
+				return err
+			}
+		}
+	}
+	for _, lane := range r.Augmented {
+		r.filters[lane.Name] = map[int]filter{}
+		for _, t := range furtherProbes {
 			if r.filters[lane.Name][t], err = lane.build(t); err != nil {
 				return err
 			}

@@ -53,12 +53,13 @@ func (r *Result) Method(lane Lane, probes, second int) Method {
 		m.Name += fmt.Sprintf(", then ≤ %d", second)
 	}
 	m.found = func(c copied) bool {
-		at := c.needs[k].candidate
+		n := c.need(k, kind, lane.further)
+		at := n.candidate
 		switch second {
 		case 31:
-			at = c.needs[k].within31
+			at = n.within31
 		case 48:
-			at = c.needs[k].within48
+			at = n.within48
 		}
 		return int(at) <= probes
 	}
