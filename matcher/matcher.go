@@ -127,8 +127,9 @@ func (m *Matcher) Check(q Query, now time.Time) (Finding, error) {
 // the smallest distance of the picture's PDQ hash to a listed one, -1 if none
 // was compared. A digest is its own proof. A perceptual key is not: the second
 // hash decides, unless the manifest says that the lane has entries without one.
-// Where the manifest promises a second hash, an answer without one is an error
-// that wraps confirm.ErrMalformed: it does not clear the file.
+// Two things do not clear a file and are errors: an answer without the second
+// hash that the manifest promises wraps confirm.ErrMalformed, and one with as
+// many hashes as fit, none of them near, confirm.ErrTooMany.
 func (m *Matcher) Confirmed(c Candidate, a confirm.Answer) (match bool, distance int, err error) {
 	lane, ok := m.snapshot.Manifest().Lane(c.Lane)
 	if !ok {
@@ -148,8 +149,12 @@ func (m *Matcher) Confirmed(c Candidate, a confirm.Answer) (match bool, distance
 	switch {
 	case lane.Proof == snapshot.Exact:
 		return true, -1, nil
+	case distance >= 0 && distance <= m.snapshot.Manifest().Distance:
+		return true, distance, nil
+	case len(a.Hashes) >= confirm.MaxHashes:
+		return false, distance, fmt.Errorf("%w: %d in the lane %s", confirm.ErrTooMany, len(a.Hashes), c.Lane)
 	case distance >= 0:
-		return distance <= m.snapshot.Manifest().Distance, distance, nil
+		return false, distance, nil
 	case lane.Proof == snapshot.SingleHash:
 		return true, -1, nil
 	}
@@ -157,7 +162,7 @@ func (m *Matcher) Confirmed(c Candidate, a confirm.Answer) (match bool, distance
 }
 
 // maxHits bounds what a filter that hits too often can make of one file.
-const maxHits = 1024
+const maxHits = 256
 
 // hit takes a candidate, or adds its hashes to what is there already.
 func (f *Finding) hit(c Candidate) {
@@ -166,10 +171,6 @@ func (f *Finding) hit(c Candidate) {
 			have.PDQs = append(have.PDQs, c.PDQs...)
 			return
 		}
-	}
-	if len(f.Candidates) == maxHits {
-		f.Overflow = true
-		return
 	}
 	f.Candidates = append(f.Candidates, c)
 }

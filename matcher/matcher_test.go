@@ -253,6 +253,16 @@ func TestConfirmed(t *testing.T) {
 			t.Errorf("case %d: got %v at %d, %v; want %v at %d", i, match, distance, err, c.match, c.distance)
 		}
 	}
+	// There may be more entries with this key than the answer holds.
+	many := confirm.Answer{Listed: true, Hashes: make([]phash.PDQ, confirm.MaxHashes)}
+	far := matcher.Candidate{Lane: snapshot.PDQ, PDQs: []phash.PDQ{phash.PDQ(bytes.Repeat([]byte{0x77}, 32))}}
+	if match, _, err := m.Confirmed(far, many); match || !errors.Is(err, confirm.ErrTooMany) {
+		t.Errorf("far from as many hashes as fit: got %v, %v", match, err)
+	}
+	many.Hashes[253] = far.PDQs[0]
+	if match, distance, err := m.Confirmed(far, many); !match || distance != 0 || err != nil {
+		t.Errorf("among as many hashes as fit: got %v at %d, %v", match, distance, err)
+	}
 	for _, lane := range []snapshot.Lane{snapshot.PDQ, snapshot.PHash, snapshot.MD5} {
 		if match, _, err := m.Confirmed(matcher.Candidate{Lane: lane}, confirm.Answer{Listed: true}); match || err == nil {
 			t.Errorf("lane %s without a promised second hash: got %v, %v", lane, match, err)

@@ -77,6 +77,10 @@ func (m *Matcher) probe(f *Finding, lane snapshot.LaneInfo, v View) {
 	var b [8]byte
 	number := 0
 	for flips := range probe.Likeliest(margins, budget) {
+		if len(f.Candidates) == maxHits {
+			f.Overflow = true // a filter that hits this often tells nothing more
+			break
+		}
 		number++
 		binary.BigEndian.PutUint64(b[:], key^flips)
 		if m.snapshot.Contains(lane.Lane, b[:]) {

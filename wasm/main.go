@@ -225,6 +225,8 @@ func function(f func(args []js.Value) (any, error)) js.Func {
 			return failure(unfit.Reason, err.Error(), false)
 		case errors.Is(err, confirm.ErrMalformed):
 			return failure("bad-answer", err.Error(), false)
+		case errors.Is(err, confirm.ErrTooMany):
+			return failure("overflow", err.Error(), false)
 		case err != nil:
 			return failure("invalid", err.Error(), false)
 		}

@@ -74,7 +74,8 @@ async function conclude({ finding, gap }: Examined, report: Report, desk: Desk) 
 /**
  * Finds the first candidate that its answer makes a match.
  *
- * @throws EngineError `bad-answer` if none is a match and an answer lacks the second hash that the manifest promises.
+ * @throws EngineError if none is a match: `bad-answer` where an answer lacks the second hash that the manifest promises,
+ * `overflow` where it is as full as can be.
  */
 export function prove(engine: Engine, { candidates }: Finding, answers: readonly Answer[]): Proven | undefined {
   let malformed: EngineError | undefined;
@@ -210,7 +211,7 @@ function patience(desk: Desk): number {
 
 function reasonOf(error: unknown) {
   const code = error instanceof PresealError || error instanceof EngineError ? error.code : undefined;
-  return isErrorCode(code) ? code : "engine-failed";
+  return isErrorCode(code) || code === "overflow" ? code : "engine-failed";
 }
 
 function unsupported(reason: Extract<Gap, { kind: "unsupported" }>["reason"]): Gap {

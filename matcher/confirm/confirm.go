@@ -67,3 +67,7 @@ type Server interface {
 
 // ErrMalformed is wrapped by all errors that are the other side's fault.
 var ErrMalformed = errors.New("malformed message")
+
+// ErrTooMany says that a key has MaxHashes listed entries or more: there may be
+// some that the answer leaves out.
+var ErrTooMany = errors.New("more listed entries than an answer holds")

@@ -108,13 +108,9 @@ func buildLane(l LaneKeys, origin string) (r row, data []byte, info LaneInfo, er
 	}
 	slices.SortFunc(l.Keys, bytes.Compare)
 	hashes := slices.CompactFunc(l.Keys, bytes.Equal)
-	entries := uint64(len(hashes))
 	l.setDefaults(len(hashes))
 	if l.Kind != Rice && l.Kind != Bloom {
 		return r, nil, info, fmt.Errorf("there is no kind %.20q", l.Kind)
-	}
-	if bits := filterBits(entries+1, l.Kind, l.Error); l.Kind == Bloom && bits > maxBits {
-		return r, nil, info, fmt.Errorf("%d entries need a filter of %d bits, more than %d", entries, bits, maxBits)
 	}
 	if l.Probes < 1 || l.Probes > MaxProbes || !(l.Error > 0 && l.Error <= 0.5) {
 		return r, nil, info, fmt.Errorf("%d probes with an error rate of %g are out of range", l.Probes, l.Error)
@@ -123,9 +119,21 @@ func buildLane(l LaneKeys, origin string) (r row, data []byte, info LaneInfo, er
 		return r, nil, info, fmt.Errorf("keys of %d bits are out of range", l.KeyBits)
 	}
 
+	// Hashes can share a key: the frames of a film do.
+	keys := make([][]byte, len(hashes))
+	for i, hash := range hashes {
+		keys[i] = KeyOf(l.Lane, hash, l.KeyBits)
+	}
+	slices.SortFunc(keys, bytes.Compare)
+	keys = slices.CompactFunc(keys, bytes.Equal)
+	entries := uint64(len(keys))
+	if bits := filterBits(entries+1, l.Kind, l.Error); l.Kind == Bloom && bits > maxBits {
+		return r, nil, info, fmt.Errorf("%d entries need a filter of %d bits, more than %d", entries, bits, maxBits)
+	}
+
 	f := newFilter(&l, entries, seed(origin, l.Lane))
-	for _, hash := range hashes {
-		f.add(KeyOf(l.Lane, hash, l.KeyBits))
+	for _, key := range keys {
+		f.add(key)
 	}
 	info = LaneInfo{Lane: l.Lane, Entries: entries, Error: l.Error, Probes: l.Probes, Proof: l.proof()}
 	info.Hit = KeyOf(l.Lane, derive(hashSize, "hit", origin, l.Lane, 0), l.KeyBits)
@@ -173,6 +181,17 @@ func PDQKeyBits(entries, probes int) int {
 	return int(min(max(bits, MinKeyBits), MaxKeyBits))
 }
 
+// DefaultError returns the error rate that a lane gets for so many probes.
+func DefaultError(lane Lane, probes int) float64 {
+	switch lane {
+	case PHash:
+		return DefaultCandidates / float64(probes)
+	case PDQ: // the seven other orientations have an eighth of the probes each
+		return DefaultCandidates / float64(probes) * 8 / 15
+	}
+	return DefaultDigestError
+}
+
 func (l *LaneKeys) proof() Proof {
 	switch {
 	case l.Lane == SHA256:
@@ -192,13 +211,7 @@ func (l *LaneKeys) setDefaults(entries int) {
 		}
 	}
 	if l.Error == 0 {
-		l.Error = DefaultDigestError
-		if perceptual {
-			l.Error = DefaultCandidates / float64(l.Probes)
-		}
-		if l.Lane == PDQ { // the seven other orientations have an eighth of the probes each
-			l.Error *= 8.0 / 15
-		}
+		l.Error = DefaultError(l.Lane, l.Probes)
 	}
 	if l.Kind == "" {
 		l.Kind = Rice

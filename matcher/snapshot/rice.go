@@ -10,8 +10,8 @@ import (
 )
 
 // A Bloom filter with one hash function whose bits are mostly zero is the set
-// of the positions of its ones, and sorted positions compress to within half a
-// bit of the bound when their gaps are Rice coded (Golomb 1966; Rice and Plaunt
+// of the positions of its ones, and sorted positions compress to within a bit
+// and a half of the bound when their gaps are Rice coded (Golomb 1966; Rice and Plaunt
 // 1971; Mitzenmacher, "Compressed Bloom Filters", 2002). A section of the kind
 // rice is, little-endian:
 //
@@ -30,6 +30,7 @@ const (
 	riceBlock      = 1 << 12
 	riceMaxBlock   = 1 << 16
 	riceMaxBits    = 1 << 62
+	riceMaxCount   = 1 << 27 // positions: 0.9 GB when open
 )
 
 // encodeRice writes sorted, different positions below m.
@@ -123,8 +124,8 @@ func decodeRice(data []byte, m uint64, most uint64) (*riceSet, error) {
 	}
 	le := binary.LittleEndian
 	count, r, block := le.Uint64(data), le.Uint32(data[8:]), uint64(le.Uint32(data[12:]))
-	// Each position but a block's first takes a bit at least.
-	if count < 1 || count > most || count > 8*uint64(len(data)) || r > 48 || block < 1 || block > riceMaxBlock {
+	// Each position but a block's first takes a bit at least, and r more.
+	if count < 1 || count > most || count > 8*uint64(len(data))/uint64(r+1) || count > riceMaxCount || r > 48 || block < 1 || block > riceMaxBlock {
 		return nil, fmt.Errorf("%d positions with the parameter %d in blocks of %d", count, r, block)
 	}
 	blocks := (count + block - 1) / block

@@ -468,6 +468,26 @@ func TestEntriesThatLie(t *testing.T) {
 	}
 }
 
+// The frames of a film have different hashes and one key.
+func TestHashesThatShareAKey(t *testing.T) {
+	frames := LaneKeys{Lane: PDQ}
+	for i := range byte(200) {
+		frames.Keys = append(frames.Keys, append([]byte{0xaa, i}, bytes.Repeat([]byte{0x55}, 30)...))
+	}
+	for _, kind := range []Kind{Rice, Bloom} {
+		s := spec(1)
+		frames.Kind = kind
+		s.Lanes = []LaneKeys{frames}
+		file, manifest, m, trust := built(t, s)
+		if m.Lanes[0].Entries != 1 {
+			t.Errorf("%s: %d entries, want 1 key", kind, m.Lanes[0].Entries)
+		}
+		if _, err := open(file, manifest, trust); err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+}
+
 func TestTrust(t *testing.T) {
 	_, m, err := Build(spec(3))
 	if err != nil {
