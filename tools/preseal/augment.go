@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -29,32 +28,20 @@ type copied struct {
 	from list.Place
 }
 
-func newAugmenter(kind snapshot.Kind, bytes float64, probes int) (*augmenter, error) {
-	perKey, err := bytesPerKey(kind, probes)
-	if err != nil {
-		return nil, err
-	}
-	a := &augmenter{bytes: bytes, perKey: perKey}
+func newAugmenter(kind snapshot.Kind, bytes float64, probes int) *augmenter {
+	a := &augmenter{bytes: bytes, perKey: bytesPerKey(kind, probes)}
 	a.found = make([][]copied, min(max(0, int(math.Ceil(a.extra()))), len(picture.Augmentations)))
-	return a, nil
+	return a
 }
 
 // bytesPerKey returns what a key of the lane pdq takes: 1.5 bits above the bound of log2(1/p) if it is Rice coded, or 1.44
 // times the bound, the size of the best Bloom filter. The error rate p follows from the probes, whatever the entries.
-func bytesPerKey(kind snapshot.Kind, probes int) (float64, error) {
-	now := time.Now()
-	_, m, err := snapshot.Build(snapshot.Spec{
-		Origin: "size", Version: 1, Published: now, Expires: now.Add(time.Hour),
-		Lanes: []snapshot.LaneKeys{{Lane: snapshot.PDQ, Keys: [][]byte{make([]byte, snapshot.PDQ.HashSize())}, Probes: probes}},
-	})
-	if err != nil {
-		return 0, err
-	}
-	bound := -math.Log2(m.Lanes[0].Error)
+func bytesPerKey(kind snapshot.Kind, probes int) float64 {
+	bound := -math.Log2(snapshot.DefaultError(snapshot.PDQ, probes))
 	if kind == snapshot.Bloom {
-		return math.Log2E * bound / 8, nil
+		return math.Log2E * bound / 8
 	}
-	return (bound + 1.5) / 8, nil
+	return (bound + 1.5) / 8
 }
 
 // extra returns how many keys an image can have besides its own, on average.

@@ -90,6 +90,9 @@ func (o *buildOptions) run(c *cobra.Command) error {
 	if err := o.validate(); err != nil {
 		return output.Usage(err)
 	}
+	if err := needOut(o.out); err != nil {
+		return err
+	}
 	k, err := keys.Read(o.keys)
 	if err != nil {
 		return output.Hint(err, "--key names the folder that preseal keygen wrote")
@@ -134,11 +137,9 @@ func (o *buildOptions) run(c *cobra.Command) error {
 }
 
 // fill puts the entries of the lists and images, and the further keys of images, into an empty set and sorts it.
-func (o *buildOptions) fill(c *cobra.Command, set *list.Set) (err error) {
+func (o *buildOptions) fill(c *cobra.Command, set *list.Set) error {
 	if o.augment {
-		if o.augmenter, err = newAugmenter(snapshot.Kind(o.kind), o.bytesPerEntry, o.probes); err != nil {
-			return err
-		}
+		o.augmenter = newAugmenter(snapshot.Kind(o.kind), o.bytesPerEntry, o.probes)
 	}
 	if err := o.collect(c, set); err != nil {
 		return err
@@ -233,19 +234,19 @@ type laneRecord struct {
 	Entries       uint64  `json:"entries"`
 	Bytes         int64   `json:"bytes"`
 	BytesPerEntry float64 `json:"bytesPerEntry"`
-	Candidates    float64 `json:"candidates"` // expected of one innocent picture
+	Candidates    float64 `json:"candidates"` // expected of one innocent picture without a frame, by the filter's error alone
 	Version       uint64  `json:"version"`
 	File          string  `json:"file"`
 	Duplicates    int     `json:"duplicates"` // in all lanes
 	Rejected      int     `json:"rejected"`   // in all lanes
 	Excluded      int     `json:"excluded"`   // in all lanes
-	Augmented     int     `json:"augmented"`  // of the lane's entries, further keys of images
+	Augmented     int     `json:"augmented"`  // further hashes of images; entries are fewer where some share a key
 }
 
 func (o *buildOptions) summary(c *cobra.Command, files *publish.Files) error {
 	p, m := printer(c), files.Opened.Manifest()
 	p.Text("%s, version %d, expires %s", m.Origin, m.Version, m.Expires.Format(time.RFC3339))
-	p.Text("%-8s %12s %12s %12s  %s", "lane", "entries", "bytes", "bytes/entry", "candidates per innocent picture")
+	p.Text("%-8s %12s %12s %12s  %s", "lane", "entries", "bytes", "bytes/entry", "candidates")
 	total := 0.0
 	for _, s := range files.Opened.Sections() {
 		lane, _ := m.Lane(s.Lane)
@@ -263,7 +264,10 @@ func (o *buildOptions) summary(c *cobra.Command, files *publish.Files) error {
 		total += r.Candidates
 		p.Record(r, fmt.Sprintf("%-8s %12s %12s %12.2f  %.4f", r.Lane, output.Count(int64(r.Entries)), output.Count(r.Bytes), r.BytesPerEntry, r.Candidates))
 	}
-	p.Text("%s of %s; one innocent picture in %.0f has a candidate", m.FileName()[:12]+"….snap", things(int(m.Size), "byte", "bytes"), 1/total)
+	p.Text("%s of %s; the filters' error makes one innocent picture in %.0f a candidate, if it has no frame", m.FileName()[:12]+"….snap", things(int(m.Size), "byte", "bytes"), 1/total)
+	if o.keyBits == 0 {
+		p.Text("pictures near an entry by accident come on top: 0.1 %% at most, by the choice of key bits")
+	}
 	if o.duplicates > 0 {
 		p.Text("%s listed more than once", things(o.duplicates, "hash was", "hashes were"))
 	}

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -73,10 +71,7 @@ func (o *checkOptions) run(c *cobra.Command, args []string) error {
 	case err == nil:
 		checker.Matcher = matcher.New(s)
 	case client.Reason(err) == "":
-		if errors.Is(err, fs.ErrNotExist) {
-			err = output.Hint(err, "--snapshot names the folder that preseal build wrote, or an http address")
-		}
-		return err
+		return output.Hint(err, "--snapshot names the folder that preseal build wrote, or an http address")
 	default:
 		problem(c, "no usable snapshot: %v", err)
 		problem(c, "hint: %s", advice(err))
@@ -90,7 +85,7 @@ func (o *checkOptions) run(c *cobra.Command, args []string) error {
 func (o *checkOptions) judge(c *cobra.Command, args []string, judge func(context.Context, *picture.Picture, time.Time) (client.Verdict, error)) error {
 	p := printer(c)
 	matches, unsure, warned := 0, 0, false
-	err := walk(c, args, func(path string) error {
+	err := walk(c, p, args, func(path string) error {
 		file, err := picture.ReadFile(c.Context(), path)
 		if err != nil {
 			return err
@@ -112,11 +107,13 @@ func (o *checkOptions) judge(c *cobra.Command, args []string, judge func(context
 			problem(c, "a candidate could not be confirmed: %v", v.Detail)
 			problem(c, "hint: %s", confirmAdvice(v.Reason))
 		}
-		return p.Err()
+		return nil
 	})
 	switch {
 	case c.Context().Err() != nil:
 		return c.Context().Err()
+	case p.Err() != nil: // the rest was not checked
+		return p.Err()
 	case matches > 0:
 		return output.Exit(output.StatusMatch)
 	case err != nil:
@@ -135,8 +132,6 @@ func confirmAdvice(reason string) string {
 		return "the list seems to have entries that many pictures are near to; tell its operator"
 	case client.Network, client.Timeout:
 		return "check the address given with --confirm and that preseal serve is running there"
-	case string(snapshot.Expired):
-		return "fetch a newer snapshot, or build one: they expire on purpose"
 	}
 	return "check that the address given with --confirm is that of a preseal server for this list"
 }

@@ -49,14 +49,6 @@ func (o *buildOptions) collect(c *cobra.Command, set *list.Set) error {
 	return nil
 }
 
-func needFolder(path, flag string) error {
-	info, err := os.Stat(path)
-	if err == nil && !info.IsDir() {
-		err = fmt.Errorf("%s is not a folder", output.Name(path))
-	}
-	return output.Hint(err, "--%s names a folder; list files are given with --list", flag)
-}
-
 // source gives a file a number for list.Place.
 func (o *buildOptions) source(path string, image bool) uint32 {
 	o.sources = append(o.sources, source{path, image})
@@ -99,6 +91,9 @@ func (o *buildOptions) readList(c *cobra.Command, progress *output.Progress, pat
 	}
 	defer f.Close()
 	name := output.Name(path)
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return output.Hint(fmt.Errorf("%s is a directory", name), "a folder of images is given with --images; --list names a file")
+	}
 	err = list.Read(&interruptible{c, f}, list.Handler{
 		Entry: func(line int, lane snapshot.Lane, hash []byte) {
 			if lane != snapshot.SHA256 {
@@ -158,13 +153,18 @@ func (o *buildOptions) readImage(c *cobra.Command, progress *output.Progress, pa
 	}
 	from := list.Place{Source: o.source(path, true)}
 	set.AddFrom(snapshot.SHA256, p.SHA256[:], from)
-	if im.Featureless() || list.Degenerate(snapshot.PHash, list.PHashKey(im.PHash)) {
+	why := picture.Featureless(im)
+	if why == "" && list.Degenerate(snapshot.PDQ, im.PDQ[:]) {
+		why = "its pdq is that of flat pictures"
+	}
+	if why != "" {
 		o.digestOnly++
-		reject("%s: too little structure (quality %d, at least %d; deviation %.1f, at least %d): listed by its sha256 alone",
-			name, im.Quality, phash.MinQuality, im.Deviation, phash.MinDeviation)
+		reject("%s: %s: listed by its sha256 alone", name, why)
 		return nil
 	}
-	set.AddPicture(im, from)
+	if !set.AddPicture(im, from) {
+		reject("%s: the phash %s is that of flat pictures: listed without it", name, im.PHash)
+	}
 	if o.augmenter != nil {
 		return o.augmenter.see(p.Planes[0], from.Source)
 	}

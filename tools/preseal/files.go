@@ -14,8 +14,9 @@ import (
 )
 
 // walk calls do for every file that args name, and for every regular file in the folders among them, in order. What
-// cannot be read is reported; then the error, which says nothing more, sets the exit status 1.
-func walk(c *cobra.Command, args []string, do func(path string) error) error {
+// cannot be read is reported; then the error, which says nothing more, sets the exit status 1. It ends early if p cannot
+// be written to.
+func walk(c *cobra.Command, p *output.Printer, args []string, do func(path string) error) error {
 	failed := false
 	for path, err := range files(args) {
 		if err == nil {
@@ -31,11 +32,35 @@ func walk(c *cobra.Command, args []string, do func(path string) error) error {
 				c.PrintErrln("preseal: hint: check the spelling, and quote names with spaces")
 			}
 		}
+		if p.Err() != nil {
+			return p.Err()
+		}
 	}
 	if failed {
 		return output.Exit(output.StatusError)
 	}
 	return nil
+}
+
+// needFolder fails unless path is a folder.
+func needFolder(path, flag string) error {
+	info, err := os.Stat(path)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s is not a folder", output.Name(path))
+	}
+	return output.Hint(err, "--%s names a folder; list files are given with --list", flag)
+}
+
+// needOut fails if path, which --out names, is there and no folder.
+func needOut(path string) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s is not a folder", output.Name(path))
+	}
+	return output.Hint(err, "--out names a folder, which is made if it is not there")
 }
 
 // message says what is wrong with a file, once by its name.

@@ -24,22 +24,24 @@ type hashRecord struct {
 	Format      string `json:"format"`
 	Orientation int    `json:"orientation"`
 
-	featureless bool
+	featureless string // why it is, or ""
 }
 
 func newHash() *cobra.Command {
 	return &cobra.Command{
 		Use:   "hash FILE…",
 		Short: "Print the hashes of files",
-		Long: `Hash prints the digests of each file and, if it is a picture, its perceptual hashes, its quality (0 to 100; below 50
-it has too little structure to be listed), its size in pixels as stored, its format and its EXIF orientation. Folders are
-walked through. Pictures: JPEG, PNG, GIF, WebP and BMP, of an animation the first frame.`,
+		Long: fmt.Sprintf(`Hash prints the digests of each file and, if it is a picture, its perceptual hashes, its quality (0 to 100), its size in
+pixels as stored, its format and its EXIF orientation. A picture has too little structure to be found, or to be listed by
+more than its digest, if its quality is below %d, its brightness deviates by less than %d of 255, or more than %d of its 64
+lowest PDQ bits are unsure; then the reason follows the quality. Folders are walked through. Pictures: JPEG, PNG, GIF,
+WebP and BMP, of an animation the first frame.`, phash.MinQuality, phash.MinDeviation, phash.MaxUnsure),
 		Example: `  preseal hash photo.jpg
   preseal hash --json pictures/ | jq -r .pdq`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			p := printer(c)
-			return walk(c, args, func(path string) error {
+			return walk(c, p, args, func(path string) error {
 				file, err := picture.ReadFile(c.Context(), path)
 				if err != nil {
 					return err
@@ -53,10 +55,10 @@ walked through. Pictures: JPEG, PNG, GIF, WebP and BMP, of an animation the firs
 					if err != nil {
 						return err
 					}
-					r.PHash, r.PDQ, r.Quality, r.featureless = im.PHash.String(), im.PDQ.String(), im.Quality, im.Featureless()
+					r.PHash, r.PDQ, r.Quality, r.featureless = im.PHash.String(), im.PDQ.String(), im.Quality, picture.Featureless(im)
 				}
 				p.Record(r, r.text(file))
-				return p.Err()
+				return nil
 			})
 		},
 	}
@@ -68,8 +70,8 @@ func (r hashRecord) text(file *picture.Picture) string {
 		return s + fmt.Sprintf("  phash    none: %v", file.Detail)
 	}
 	s += fmt.Sprintf("  phash    %s\n  pdq      %s\n  quality  %d", r.PHash, r.PDQ, r.Quality)
-	if r.featureless {
-		s += ", too little structure to be listed"
+	if r.featureless != "" {
+		s += ", " + r.featureless
 	}
 	s += fmt.Sprintf("\n  picture  %s, %d×%d", r.Format, r.Width, r.Height)
 	if r.Orientation != 1 {

@@ -31,6 +31,9 @@ It never overwrites a key.`,
 				return output.Usage(output.Hint(errors.New("the name of a key must be 1 to 200 printable ASCII characters without spaces and plus signs"),
 					"a domain name is a good name: --name lists.example.org"))
 			}
+			if err := needOut(out); err != nil {
+				return err
+			}
 			set, err := keys.Generate(name)
 			if err != nil {
 				return err

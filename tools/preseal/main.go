@@ -61,14 +61,20 @@ func newRoot(running *bool) *cobra.Command {
 	root.SetVersionTemplate("preseal {{.Version}}\n")
 	root.PersistentFlags().Bool("json", false, "print one JSON object per line")
 	root.AddCommand(newKeygen(), newHash(), newBuild(), newInspect(), newVerify(), newCheck(), newServe(), newDemo(), newBench())
-	for _, c := range root.Commands() {
+	watch(root, running)
+	return root
+}
+
+// watch makes the commands below parent set running.
+func watch(parent *cobra.Command, running *bool) {
+	for _, c := range parent.Commands() {
 		work := c.RunE
 		c.RunE = func(c *cobra.Command, args []string) error {
 			*running = true
 			return work(c, args)
 		}
+		watch(c, running)
 	}
-	return root
 }
 
 // tidy takes the line of suggestions off cobra's message: an error is one line.

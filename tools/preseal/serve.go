@@ -14,7 +14,6 @@ import (
 
 	"github.com/preseal/preseal/tools/internal/keys"
 	"github.com/preseal/preseal/tools/internal/output"
-	"github.com/preseal/preseal/tools/internal/publish"
 	"github.com/preseal/preseal/tools/internal/sealed"
 	"github.com/preseal/preseal/tools/internal/server"
 )
@@ -61,11 +60,11 @@ func serve(c *cobra.Command, dir, keyDir, address string, origins []string) erro
 	folder, err := server.OpenFolder(dir, k, c.ErrOrStderr())
 	switch {
 	case errors.Is(err, sealed.ErrWrongKey):
-		return output.Hint(fmt.Errorf("%s: %w", filepath.Join(dir, sealed.Name), err), "--key must be the folder that the list was built with")
+		return output.Hint(fmt.Errorf("%s: %w", filepath.Join(dir, sealed.Name), err), "--key must be the folder that the list was built with; if a build was interrupted, run it again")
 	case errors.Is(err, fs.ErrNotExist):
 		return output.Hint(err, "--snapshot names the folder that preseal build wrote, with manifest, snapshot and %s", sealed.Name)
 	case err != nil:
-		return output.Hint(fmt.Errorf("%s: %w", filepath.Join(dir, publish.ManifestFile), err), "%s", advice(err))
+		return output.Hint(fmt.Errorf("%s: %w", output.Name(dir), err), "%s", advice(err))
 	}
 	if err := folder.Manifest().CheckExpiry(time.Now()); err != nil {
 		problem(c, "clients will refuse this snapshot: %v", err)

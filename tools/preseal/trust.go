@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/preseal/preseal/matcher/snapshot"
+	"github.com/preseal/preseal/tools/internal/client"
 	"github.com/preseal/preseal/tools/internal/keys"
 	"github.com/preseal/preseal/tools/internal/output"
 )
@@ -48,9 +49,13 @@ func (t *trustFlags) read() (snapshot.Trust, error) {
 
 // advice says what can be done about a snapshot that is refused.
 func advice(err error) string {
+	var exchange *client.Error
 	var s *snapshot.Error
-	if !errors.As(err, &s) {
+	switch {
+	case errors.As(err, &exchange):
 		return "check the address and that the server is running"
+	case !errors.As(err, &s):
+		return "check that this is the folder that preseal build wrote, and that its files can be read"
 	}
 	switch s.Code {
 	case snapshot.Untrusted:

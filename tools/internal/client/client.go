@@ -188,21 +188,27 @@ func exchange(ctx context.Context, timeout time.Duration, limit int64, request f
 		return nil, fail(err)
 	}
 	defer response.Body.Close()
+	timer.Reset(timeout)
 	if response.StatusCode != http.StatusOK {
 		return nil, &Error{Server, fmt.Errorf("%s answered with status %d", r.URL, response.StatusCode)}
 	}
-	var b bytes.Buffer
-	body := io.LimitReader(response.Body, limit)
-	for {
-		n, err := io.CopyN(&b, body, 256<<10)
-		if err == io.EOF {
-			return b.Bytes(), nil
-		}
-		if err != nil {
-			return nil, fail(err)
-		}
-		if n > 0 {
-			timer.Reset(timeout)
-		}
+	b, err := io.ReadAll(io.LimitReader(&heard{response.Body, func() { timer.Reset(timeout) }}, limit))
+	if err != nil {
+		return nil, fail(err)
 	}
+	return b, nil
+}
+
+// heard calls hear whenever something was read.
+type heard struct {
+	r    io.Reader
+	hear func()
+}
+
+func (h *heard) Read(p []byte) (int, error) {
+	n, err := h.r.Read(p)
+	if n > 0 {
+		h.hear()
+	}
+	return n, err
 }

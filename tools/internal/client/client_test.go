@@ -92,3 +92,19 @@ func TestAskEndsWithItsContext(t *testing.T) {
 		t.Errorf("error %v, want that of the context", err)
 	}
 }
+
+// A server that is slow but never silent for long is heard out.
+func TestSlowAnswer(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for range 10 {
+			time.Sleep(50 * time.Millisecond)
+			w.Write([]byte{1})
+			w.(http.Flusher).Flush()
+		}
+	}))
+	defer s.Close()
+	b, err := NewSource(s.URL, 300*time.Millisecond).Manifest(context.Background())
+	if err != nil || len(b) != 10 {
+		t.Errorf("%d bytes, error %v, want 10", len(b), err)
+	}
+}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/preseal/preseal/matcher"
 	"github.com/preseal/preseal/matcher/confirm"
+	"github.com/preseal/preseal/matcher/media"
 	"github.com/preseal/preseal/tools/internal/picture"
 )
 
@@ -56,14 +57,18 @@ type Checker struct {
 // Check returns the verdict about a picture or other file. The error is that of ctx.
 func (c *Checker) Check(ctx context.Context, p *picture.Picture, now time.Time) (Verdict, error) {
 	v := Verdict{}
+	reason, detail := p.Reason, p.Detail
 	f, err := c.Matcher.Check(matcher.Query{SHA256: p.SHA256, Pictures: p.Planes}, now)
+	if err != nil && Reason(err) == "" { // a malformed picture still has a digest
+		reason, detail = media.Undecodable, err
+		f, err = c.Matcher.Check(matcher.Query{SHA256: p.SHA256}, now)
+	}
 	if err != nil {
 		return Failed(err), nil
 	}
 	v.Candidates, v.Probes = len(f.Candidates), f.Probes
-	reason, detail := p.Reason, p.Detail
 	if reason == "" && f.Featureless {
-		reason, detail = Featureless, errors.New("the picture has too little structure to be told from others")
+		reason, detail = Featureless, errors.New(picture.Featureless(f.Image))
 	}
 	v.Kind = Clear
 	if !f.Clear() {
@@ -120,10 +125,12 @@ func (c *Checker) confirm(ctx context.Context, f matcher.Finding, v *Verdict) (m
 	if err != nil {
 		return false, err
 	}
-	var malformed error // unless another candidate is a match
+	var malformed error // unless another candidate is a match, the answer clears nothing
 	for i, a := range answers {
 		match, distance, err := c.Matcher.Confirmed(f.Candidates[i], a)
-		if err != nil {
+		if errors.Is(err, confirm.ErrTooMany) {
+			malformed = &Error{Overflow, err}
+		} else if err != nil {
 			malformed = &Error{BadAnswer, err}
 		}
 		if match || distance >= 0 && (v.SecondHash == nil || distance < *v.SecondHash) {

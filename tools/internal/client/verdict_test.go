@@ -6,11 +6,13 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/preseal/preseal/matcher"
 	"github.com/preseal/preseal/matcher/confirm"
+	"github.com/preseal/preseal/matcher/media"
 	"github.com/preseal/preseal/matcher/phash"
 	"github.com/preseal/preseal/matcher/snapshot"
 	"github.com/preseal/preseal/testdata/pictures"
@@ -66,6 +68,9 @@ func TestSecondHash(t *testing.T) {
 		{"no second hash", both, map[snapshot.Lane]confirm.Answer{
 			snapshot.PDQ: {Listed: true}, snapshot.PHash: {},
 		}, Unavailable, BadAnswer, "pdq", false},
+		{"as many as fit, all far", both, map[snapshot.Lane]confirm.Answer{
+			snapshot.PDQ: {Listed: true, Hashes: slices.Repeat([]phash.PDQ{far}, confirm.MaxHashes)}, snapshot.PHash: {},
+		}, Unavailable, Overflow, "pdq", true},
 		{"one second hash", both, map[snapshot.Lane]confirm.Answer{
 			snapshot.PDQ: {Listed: true}, snapshot.PHash: {Listed: true, Hashes: near},
 		}, Match, "", "phash", true},
@@ -113,6 +118,36 @@ func TestSecondHash(t *testing.T) {
 		}
 		if v.SecondHash != nil && (*v.SecondHash <= files.Opened.Manifest().Distance) != (v.Kind == Match) {
 			t.Errorf("%s: %s at a distance of %d", tc.name, v.Kind, *v.SecondHash)
+		}
+	}
+}
+
+// A malformed picture is not checked, but its digest is.
+func TestMalformedPicture(t *testing.T) {
+	set := new(list.Set)
+	listed := [32]byte{1}
+	set.Add(snapshot.SHA256, listed[:])
+	set.Sort()
+	k, err := keys.Generate("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := (&publish.Build{Keys: k, List: set, Now: time.Now(), Life: time.Hour}).Make()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Checker{Matcher: matcher.New(files.Opened)}
+	malformed := []phash.Luma{{W: 1, H: 1}}
+	for _, tc := range []struct {
+		digest       [32]byte
+		kind, reason string
+	}{
+		{listed, Unavailable, NoConfirmation},
+		{[32]byte{2}, Unsupported, media.Undecodable},
+	} {
+		v, err := c.Check(context.Background(), &picture.Picture{SHA256: tc.digest, Planes: malformed}, time.Now())
+		if err != nil || v.Kind != tc.kind || v.Reason != tc.reason || v.Detail == nil {
+			t.Errorf("%+v, error %v, want %s, %s", v, err, tc.kind, tc.reason)
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/bits"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -24,9 +23,6 @@ func ParseEntry(algorithm, hash, quality string) (snapshot.Lane, []byte, error) 
 	lane, err := snapshot.ParseLane(name)
 	if err != nil {
 		return 0, nil, err
-	}
-	if !slices.Contains(Lanes, lane) {
-		return 0, nil, fmt.Errorf("lane %s is not supported yet", lane)
 	}
 	digits := hash
 	if lane == snapshot.PHash {

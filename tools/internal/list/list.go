@@ -58,12 +58,17 @@ func (s *Set) AddFrom(lane snapshot.Lane, hash []byte, from Place) {
 	t.add(hash, from)
 }
 
-// AddPicture appends the perceptual hashes of a picture, and as a pair.
-func (s *Set) AddPicture(im *phash.Image, from Place) {
-	key := PHashKey(im.PHash)
-	s.AddFrom(snapshot.PHash, key, from)
+// AddPicture appends the perceptual hashes of a picture, and as a pair. It leaves out a pHash that is degenerate, and then
+// reports false.
+func (s *Set) AddPicture(im *phash.Image, from Place) bool {
 	s.AddFrom(snapshot.PDQ, im.PDQ[:], from)
+	key := PHashKey(im.PHash)
+	if Degenerate(snapshot.PHash, key) {
+		return false
+	}
+	s.AddFrom(snapshot.PHash, key, from)
 	s.AddPair(append(key, im.PDQ[:]...))
+	return true
 }
 
 // AddPair appends a pair: the PDQ hash that decides whether what hits the pHash is the same picture.

@@ -239,3 +239,17 @@ func TestIndex(t *testing.T) {
 		t.Errorf("%d pairs are left", got)
 	}
 }
+
+// A degenerate pHash does not keep the PDQ hash of the same picture out.
+func TestAddPicture(t *testing.T) {
+	for _, tc := range []struct {
+		hash phash.PHash
+		want int
+	}{{1 << 63, 0}, {0x123456789abcdef0, 1}} {
+		s := new(Set)
+		ok := s.AddPicture(&phash.Image{PHash: tc.hash}, Place{})
+		if ok != (tc.want == 1) || s.Len(snapshot.PHash) != tc.want || len(s.Pairs()) != tc.want*PairSize || s.Len(snapshot.PDQ) != 1 {
+			t.Errorf("%s: %t, %d pHashes, %d PDQ hashes", tc.hash, ok, s.Len(snapshot.PHash), s.Len(snapshot.PDQ))
+		}
+	}
+}

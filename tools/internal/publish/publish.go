@@ -143,8 +143,9 @@ func ReadManifest(dir string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, snapshot.MaxManifest+1))
 }
 
-// Write puts the files into dir, the manifest last. Each replaces its predecessor at once and as a whole; if anything
-// fails before that, dir is as it was.
+// Write puts the files into dir. All are on disk before the first replaces its predecessor, each at once and as a whole,
+// the manifest last: to clients, the version changes in one step. If it is cut short after the sealed list and before the
+// manifest, a server that runs keeps its version, but none can be started until the list is built again.
 func (f *Files) Write(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err

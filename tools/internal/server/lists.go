@@ -19,20 +19,22 @@ import (
 	"github.com/preseal/preseal/tools/internal/sealed"
 )
 
-// A Folder is a snapshot's folder that is served. When its manifest changes, the list is loaded anew; if that fails, the
-// one before stays. It is safe for concurrent use.
+// A Folder is a snapshot's folder that is served. When its manifest changes, the list is loaded anew; until that is done,
+// and as long as it fails, the one before stays. It is safe for concurrent use.
 type Folder struct {
 	dir      string
 	keys     *keys.Set
 	problems io.Writer
 
 	mu      sync.Mutex
+	loading bool      // by a request that found a new manifest
 	looked  time.Time // when the manifest's date was looked at last
-	changed time.Time // that date
+	said    string    // the problem written last
 	state   state
 }
 
 type state struct {
+	changed  time.Time // the manifest's date
 	manifest []byte
 	opened   *snapshot.Manifest
 	list     *list.Index
@@ -40,19 +42,28 @@ type state struct {
 
 // OpenFolder loads and verifies what publish.Files.Write wrote. Later problems go to problems, one per line.
 func OpenFolder(dir string, k *keys.Set, problems io.Writer) (*Folder, error) {
-	f := &Folder{dir: dir, keys: k, problems: problems, looked: time.Now()}
-	info, err := os.Stat(filepath.Join(dir, publish.ManifestFile))
+	f := &Folder{dir: dir, keys: k, problems: problems}
+	changed, err := f.date()
 	if err != nil {
 		return nil, err
 	}
-	f.changed = info.ModTime()
-	if f.state, err = f.load(); err != nil {
+	if f.state, err = f.load(changed); err != nil {
 		return nil, err
 	}
+	f.looked = time.Now()
 	return f, nil
 }
 
-func (f *Folder) load() (state, error) {
+// date returns when the manifest was changed.
+func (f *Folder) date() (time.Time, error) {
+	info, err := os.Stat(filepath.Join(f.dir, publish.ManifestFile))
+	if err != nil {
+		return time.Time{}, err
+	}
+	return info.ModTime(), nil
+}
+
+func (f *Folder) load(changed time.Time) (state, error) {
 	b, err := publish.ReadManifest(f.dir)
 	if err != nil {
 		return state{}, err
@@ -88,31 +99,47 @@ func (f *Folder) load() (state, error) {
 	if err != nil {
 		return state{}, err
 	}
-	return state{b, m, list.NewIndex(set, opened.KeyBits(snapshot.PDQ))}, nil
+	return state{changed, b, m, list.NewIndex(set, opened.KeyBits(snapshot.PDQ))}, nil
 }
 
-// current returns the state, loaded anew if the manifest changed; it looks once a second at most.
+// current returns the state, loaded anew if the manifest changed; it looks once a second at most. The request that finds a
+// new manifest loads it; those that come meanwhile get the state before.
 func (f *Folder) current() state {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if time.Since(f.looked) < time.Second {
-		return f.state
+	if !f.loading && time.Since(f.looked) >= time.Second {
+		f.reload()
 	}
-	f.looked = time.Now()
-	info, err := os.Stat(filepath.Join(f.dir, publish.ManifestFile))
-	if err != nil || info.ModTime().Equal(f.changed) {
-		return f.state
-	}
-	next, err := f.load()
-	if err == nil && next.opened.Version < f.state.opened.Version {
+	return f.state
+}
+
+// reload gives up the lock while it reads. What fails is tried again: another file may be yet to come.
+func (f *Folder) reload() {
+	f.loading = true
+	before := f.state
+	next, err := func() (state, error) {
+		f.mu.Unlock()
+		defer func() {
+			f.mu.Lock()
+			f.loading, f.looked = false, time.Now()
+		}()
+		changed, err := f.date()
+		if err != nil || changed.Equal(before.changed) {
+			return before, nil
+		}
+		return f.load(changed)
+	}()
+	if err == nil && next.opened.Version < before.opened.Version {
 		err = errors.New("it is older than the one in use")
 	}
-	if f.changed = info.ModTime(); err != nil {
-		fmt.Fprintf(f.problems, "preseal: keeping version %d: the new snapshot is not usable: %v\n", f.state.opened.Version, err)
-		return f.state
+	if err == nil {
+		f.state, f.said = next, ""
+		return
 	}
-	f.state = next
-	return f.state
+	if said := err.Error(); said != f.said {
+		f.said = said
+		fmt.Fprintf(f.problems, "preseal: keeping version %d: the new snapshot is not usable: %v\n", before.opened.Version, err)
+	}
 }
 
 // Manifest returns the manifest in use.

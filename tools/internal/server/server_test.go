@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/preseal/preseal/tools/internal/keys"
 	"github.com/preseal/preseal/tools/internal/list"
 	"github.com/preseal/preseal/tools/internal/publish"
+	"github.com/preseal/preseal/tools/internal/sealed"
 )
 
 var listed = sha256.Sum256([]byte("listed"))
@@ -114,7 +116,7 @@ func TestReload(t *testing.T) {
 	other := sha256.Sum256([]byte("other"))
 	// look makes the folder look at the manifest as if it had changed a second ago.
 	look := func() {
-		f.looked, f.changed = time.Time{}, time.Time{}
+		f.looked, f.state.changed = time.Time{}, time.Time{}
 		f.current()
 	}
 	published(t, dir, k, 2, other)
@@ -128,11 +130,65 @@ func TestReload(t *testing.T) {
 		t.Fatal(err)
 	}
 	look()
+	look() // the same problem is named once
 	if f.Manifest().Version != 2 || !f.List().Set().Contains(snapshot.SHA256, other[:]) {
 		t.Errorf("version %d is in use, want the last good one", f.Manifest().Version)
 	}
 	if got := strings.Count(problems.String(), "keeping version 2"); got != 2 {
 		t.Errorf("problems %q, want two", &problems)
+	}
+}
+
+// A list that arrives after its manifest is loaded, too.
+func TestReloadRetries(t *testing.T) {
+	dir, next, k := t.TempDir(), t.TempDir(), newKeys(t)
+	published(t, dir, k, 1, listed)
+	published(t, next, k, 2, sha256.Sum256([]byte("other")))
+	f, err := OpenFolder(dir, k, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.state.changed = time.Time{} // the dates of the two may be the same
+	names, err := filepath.Glob(filepath.Join(next, "*.snap"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range []string{publish.ManifestFile, filepath.Base(names[0]), sealed.Name} {
+		b, err := os.ReadFile(filepath.Join(next, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f.looked = time.Time{}
+		if got, want := f.Manifest().Version, []uint64{1, 1, 2}[i]; got != want {
+			t.Errorf("version %d with the new %s, want %d", got, name, want)
+		}
+	}
+}
+
+// While one request loads, others get the state before.
+func TestReloadServes(t *testing.T) {
+	dir, k := t.TempDir(), newKeys(t)
+	published(t, dir, k, 1, listed)
+	f, err := OpenFolder(dir, k, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	published(t, dir, k, 2, listed)
+	f.loading, f.looked, f.state.changed = true, time.Time{}, time.Time{}
+	if got := f.Manifest().Version; got != 1 {
+		t.Errorf("version %d while another request loads, want 1", got)
+	}
+	f.loading = false
+	var requests sync.WaitGroup
+	for range 8 {
+		requests.Go(func() { f.List() })
+	}
+	requests.Wait()
+	if got := f.Manifest().Version; got != 2 {
+		t.Errorf("version %d, want 2", got)
 	}
 }
 
