@@ -156,6 +156,10 @@ test("a candidate is a match if its answer proves it", async () => {
   ]) {
     assert.throws(() => prove(engine, finding, answers), code("bad-answer"));
   }
+  // An answer as full as can be may leave the near one out.
+  const full = near(...new Array<number>(254).fill(64));
+  assert.throws(() => prove(engine, finding, [no, full, no]), code("overflow"));
+  assert.equal(prove(engine, finding, [no, full, near(7)])?.lane, "phash");
 });
 
 test("what is signed by nobody trusted, changed, too old or out of date is refused", async () => {
