@@ -165,10 +165,12 @@ func KeyOf(lane Lane, hash []byte, keyBits int) []byte {
 	return binary.BigEndian.AppendUint64(nil, phash.PDQ(hash).Key(keyBits))
 }
 
-// Bounds of the length of PDQ keys, in bits.
+// Bounds of the length of PDQ keys, in bits. Below UsualKeyBits, which is what
+// short lists get, pictures that are merely composed alike become candidates.
 const (
-	MinKeyBits = 48
-	MaxKeyBits = 64
+	MinKeyBits   = 48
+	UsualKeyBits = 52
+	MaxKeyBits   = 64
 )
 
 // PDQKeyBits returns how long PDQ keys must be for a list of so many entries
@@ -179,7 +181,7 @@ const (
 func PDQKeyBits(entries, probes int) int {
 	const crowding, accidents = 64, 0.001
 	bits := math.Ceil(math.Log2(float64(entries) * float64(probes) * crowding / accidents))
-	return int(min(max(bits, MinKeyBits), MaxKeyBits))
+	return int(min(max(bits, UsualKeyBits), MaxKeyBits))
 }
 
 // DefaultError returns the error rate that a lane gets for so many probes.
