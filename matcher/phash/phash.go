@@ -33,8 +33,8 @@ import (
 )
 
 // The gate: a picture beyond any of these has a hash that others share, or that
-// no copy of it keeps. Photographs are far inside: of 158, 99 in 100 had 3
-// unsure bits at most.
+// no copy of it keeps. Photographs are far inside: preseal bench recall counts
+// those that are not.
 const (
 	MinQuality   = 50 // of 0 to 100, PDQ's measure of structure
 	MinDeviation = 4  // of 0 to 127.5, the standard deviation of the brightness

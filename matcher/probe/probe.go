@@ -15,9 +15,6 @@ import (
 	"slices"
 )
 
-// DefaultProbes is how many variants of a key are tested by default.
-const DefaultProbes = 1 << 16
-
 // Likeliest yields n different masks of bits to flip in a key, or all there
 // are, in order of the sum of the flipped bits' margins: first 0, the key
 // itself. margins[i] belongs to the bit 1<<i; there are 64 at most, more are

@@ -7,6 +7,9 @@ import (
 	"testing"
 )
 
+// usual is how many variants clients test.
+const usual = 1 << 16
+
 // random is a splitmix64 generator: the same margins on every run.
 type random uint64
 
@@ -120,7 +123,7 @@ func bellMargins(seed uint64) []float32 {
 func TestLikeliestOf64Bits(t *testing.T) {
 	for seed := range uint64(10) {
 		margins := bellMargins(seed)
-		for _, n := range []int{4096, DefaultProbes} {
+		for _, n := range []int{4096, usual} {
 			got := collect(margins, n)
 			if len(got) != n {
 				t.Fatalf("got %d masks, want %d", len(got), n)
@@ -147,9 +150,9 @@ func TestLikeliestOf64Bits(t *testing.T) {
 func TestLikeliestOfTies(t *testing.T) {
 	for _, value := range []float32{0, 1} {
 		margins := slices.Repeat([]float32{value}, 64)
-		got := collect(margins, DefaultProbes)
-		if len(got) != DefaultProbes {
-			t.Fatalf("got %d masks, want %d", len(got), DefaultProbes)
+		got := collect(margins, usual)
+		if len(got) != usual {
+			t.Fatalf("got %d masks, want %d", len(got), usual)
 		}
 		checkDistinct(t, "ties", got)
 		if s := sum(margins, got[len(got)-1]); s != 4*float64(value) && value > 0 {
@@ -212,7 +215,7 @@ func FuzzCutOffAgainstHeap(f *testing.F) {
 
 func BenchmarkLikeliest(b *testing.B) {
 	margins := bellMargins(3)
-	for _, n := range []int{4096, DefaultProbes} {
+	for _, n := range []int{4096, usual} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			for b.Loop() {
 				for range Likeliest(margins, n) {

@@ -53,20 +53,29 @@ func Read(r io.Reader, h Handler) error {
 	return readCSV(lines, columns, h)
 }
 
+// entry returns the next line that is neither blank nor too long; the latter are rejected.
+func (r *lineReader) entry(h Handler) (line, error) {
+	for {
+		l, err := r.next()
+		switch {
+		case err != nil:
+			return l, err
+		case l.long:
+			h.Reject(l.number, errLong)
+		case !blank(l.text):
+			return l, nil
+		}
+	}
+}
+
 func readJSON(lines *lineReader, h Handler) error {
 	for {
-		l, err := lines.next()
+		l, err := lines.entry(h)
 		if err == io.EOF {
 			return nil
 		}
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case l.long:
-			h.Reject(l.number, errLong)
-			continue
-		case blank(l.text):
-			continue
 		}
 		var entry struct {
 			Algorithm, Hash *string
@@ -109,18 +118,12 @@ func header(line []byte) (columns, error) {
 
 func readCSV(lines *lineReader, c columns, h Handler) error {
 	for {
-		l, err := lines.next()
+		l, err := lines.entry(h)
 		if err == io.EOF {
 			return nil
 		}
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case l.long:
-			h.Reject(l.number, errLong)
-			continue
-		case blank(l.text):
-			continue
 		}
 		fields, ok := split(l.text)
 		if !ok {
