@@ -35,8 +35,7 @@ type row struct {
 	reserved1, reserved2 []byte
 }
 
-func (r *row) encode() []byte {
-	b := make([]byte, 0, rowSize)
+func (r *row) encode(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint16(b, r.kind)
 	b = binary.LittleEndian.AppendUint16(b, r.lane)
 	b = binary.LittleEndian.AppendUint32(b, r.flags)
@@ -65,30 +64,31 @@ func decodeRow(b []byte) row {
 	return r
 }
 
-// encodeContainer lays out the header, the table and the sections. It sets
-// the rows' offset, length and sum.
-func encodeContainer(version uint64, rows []row, sections [][]byte) []byte {
-	at := align(uint64(headerSize + rowSize*len(rows)))
-	for i, data := range sections {
-		rows[i].offset, rows[i].length, rows[i].sum = at, uint64(len(data)), sha256.Sum256(data)
-		at = align(at + uint64(len(data)))
-	}
-	b := make([]byte, 0, at)
+// layOut writes a file of about size bytes: the header, the table and the
+// sections, which add appends one by one. It sets the rows' offset and length, and
+// encodes a row after its section, so that add can set the rest.
+func layOut(version uint64, rows []row, size int, add func(i int, b []byte) ([]byte, error)) ([]byte, error) {
+	b := make([]byte, 0, size)
 	b = append(b, magic...)
 	b = binary.LittleEndian.AppendUint16(b, major)
 	b = binary.LittleEndian.AppendUint16(b, minor)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(rows)))
-	b = binary.LittleEndian.AppendUint64(b, at)
-	b = binary.LittleEndian.AppendUint64(b, version)
-	b = append(b, make([]byte, headerSize-len(b))...)
+	b = append(b, make([]byte, headerSize-len(b)+rowSize*len(rows))...)
+	pad := func() { b = append(b, make([]byte, align(uint64(len(b)))-uint64(len(b)))...) }
 	for i := range rows {
-		b = append(b, rows[i].encode()...)
+		pad()
+		rows[i].offset = uint64(len(b))
+		var err error
+		if b, err = add(i, b); err != nil {
+			return nil, err
+		}
+		rows[i].length = uint64(len(b)) - rows[i].offset
+		rows[i].encode(b[headerSize+rowSize*i:][:0])
 	}
-	for i, data := range sections {
-		b = append(b, make([]byte, rows[i].offset-uint64(len(b)))...)
-		b = append(b, data...)
-	}
-	return append(b, make([]byte, at-uint64(len(b)))...)
+	pad()
+	binary.LittleEndian.PutUint64(b[16:], uint64(len(b)))
+	binary.LittleEndian.PutUint64(b[24:], version)
+	return b, nil
 }
 
 func align(n uint64) uint64 { return (n + alignment - 1) / alignment * alignment }

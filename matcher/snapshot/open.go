@@ -24,7 +24,7 @@ const (
 
 // Open verifies a snapshot file against its manifest, which OpenManifest
 // returned: size, hash, layout, parameters, fill and canaries, in this order.
-// Failed checks are *Error. b is not kept.
+// Failed checks are *Error. The snapshot keeps b, which must not be changed.
 func Open(b []byte, m *Manifest) (*Snapshot, error) {
 	if len(b) > MaxSnapshot {
 		return nil, failed(TooLarge, "the snapshot has %d bytes, more than %d", len(b), MaxSnapshot)
@@ -36,7 +36,7 @@ func Open(b []byte, m *Manifest) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Snapshot{manifest: m}
+	s := &Snapshot{manifest: m, file: b, rows: rows}
 	for i := range rows {
 		r := &rows[i]
 		if r.kind != kindBloom && r.kind != kindRice || Lane(r.lane).KeySize() == 0 {
@@ -45,10 +45,11 @@ func Open(b []byte, m *Manifest) (*Snapshot, error) {
 			}
 			continue
 		}
-		sec, err := openSection(r, b[r.offset:r.offset+r.length], m)
+		sec, err := openSection(r, b[r.offset:r.offset+r.length:r.offset+r.length], m)
 		if err != nil {
 			return nil, err
 		}
+		sec.row = i
 		if n := len(s.sections); n > 0 && s.sections[n-1].Lane >= sec.Lane {
 			return nil, failed(Corrupt, "the lane %s is out of order", sec.Lane)
 		}
@@ -88,25 +89,37 @@ func openSection(r *row, data []byte, m *Manifest) (section, error) {
 		seed: r.seed,
 	}
 	if r.kind == kindRice {
-		return s.openRice(data)
+		s.Kind = Rice
+	}
+	if want := filterBits(info.Capacity+1, s.Kind, info.Error); !near(r.bits, want) {
+		return section{}, failed(Corrupt, "the lane %s has a filter of %d bits, where %d entries with an error of %g need %d", lane, r.bits, info.Capacity, info.Error, want)
+	}
+	if r.kind == kindRice {
+		return s.openRice(data, info.Capacity)
 	}
 	return s.openBloom(data)
 }
 
+// near allows for what floating point makes of filterBits elsewhere.
+func near(bits, want uint64) bool {
+	return math.Abs(float64(bits)-float64(want)) <= 1+float64(want)/1000
+}
+
 // openRice reads positions. Entries may share one: a quarter of them must not.
-func (s section) openRice(data []byte) (section, error) {
+func (s section) openRice(data []byte, capacity uint64) (section, error) {
 	var err error
-	if s.rice, err = decodeRice(data, s.Bits, s.Entries+1); err != nil {
+	if s.rice, err = decodeRice(data, s.Bits, s.Entries+1, riceShift(capacity, s.Bits)); err != nil {
 		return section{}, failed(Corrupt, "the lane %s: %w", s.Lane, err)
 	}
-	count := uint64(len(s.rice.low))
+	count := s.rice.count
+	s.Set = count
 	if s.Fill = float64(count) / float64(s.Bits); s.Fill > MaxFill {
 		return section{}, failed(Overfull, "the lane %s has %.0f %% of its bits set, more than %.0f %%", s.Lane, 100*s.Fill, 100*MaxFill)
 	}
 	if count < s.Entries/4 {
 		return section{}, failed(Corrupt, "the lane %s cannot hold %d entries in %d positions", s.Lane, s.Entries, count)
 	}
-	s.Kind, s.short = Rice, newShort(nil, s.Bits, 1, s.seed)
+	s.short = newShort(nil, s.Bits, 1, s.seed)
 	return s, nil
 }
 
@@ -128,6 +141,7 @@ func (s section) openBloom(data []byte) (section, error) {
 	if set > uint64(s.K)*(s.Entries+1) || s.Fill < expected/4 {
 		return section{}, failed(Corrupt, "the lane %s cannot hold %d entries in %d set bits of %d", s.Lane, s.Entries, set, s.Bits)
 	}
+	s.Set = set
 	s.filter = bloom.FromWithM(words, uint(s.Bits), uint(s.K))
 	s.short = newShort(words, s.Bits, s.K, s.seed)
 	return s, nil

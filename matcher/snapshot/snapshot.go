@@ -4,6 +4,8 @@
 //
 //	DIR/manifest         a signed note: the only file that changes
 //	DIR/<sha256>.snap    header, section table, one filter per lane
+//	DIR/<sha256>.chunks  the hashes of its pieces, for downloads that resume
+//	DIR/<sha256>.delta   what makes it out of an earlier one
 //
 // A client opens the manifest first, with the keys that it trusts, and then
 // the file that the manifest names by its hash. Nothing is parsed before it is
@@ -91,12 +93,15 @@ func ParseLane(name string) (Lane, error) {
 // A Snapshot is a verified set of filters. It is safe for concurrent use.
 type Snapshot struct {
 	manifest *Manifest
+	file     []byte
+	rows     []row // of all sections, also those that are skipped
 	sections []section
 }
 
 // A section is one open filter, of either kind.
 type section struct {
 	Section
+	row    int // in the table
 	seed   [8]byte
 	filter *bloom.BloomFilter
 	short  short // the same filter, for keys of 8 bytes
@@ -118,7 +123,8 @@ type Section struct {
 	Kind    Kind
 	Lane    Lane
 	Length  int64   // bytes on the wire
-	Entries uint64  // keys listed
+	Entries uint64  // keys listed, canary not counted
+	Set     uint64  // bits that are set
 	Bits    uint64  // m
 	K       int     // hash functions
 	KeyBits int     // bits of a key
@@ -157,6 +163,16 @@ func (s *section) position(key []byte) uint64 {
 		return s.short.location(binary.BigEndian.Uint64(key)) % s.Bits
 	}
 	return bloom.Locations(s.seeded(key), 1)[0] % s.Bits
+}
+
+// riceOf returns the filter of a row, nil if that is not open or of another kind.
+func (s *Snapshot) riceOf(row int) *riceSet {
+	for i := range s.sections {
+		if s.sections[i].row == row {
+			return s.sections[i].rice
+		}
+	}
+	return nil
 }
 
 // KeyBits returns how many bits of a hash the keys of a lane have, 0 if the

@@ -52,10 +52,12 @@ func keys(lane Lane, n int) [][]byte {
 	return out
 }
 
+func hashesOf(lane Lane, n int) []byte { return bytes.Join(keys(lane, n), nil) }
+
 func spec(entries int) Spec {
 	return Spec{
 		Origin: "example.org/test", Version: 3, Published: now, Expires: now.Add(24 * time.Hour),
-		Lanes: []LaneKeys{{Lane: PHash, Keys: keys(PHash, entries)}, {Lane: SHA256, Keys: keys(SHA256, entries)}, {Lane: PDQ, Keys: keys(PDQ, entries)}},
+		Lanes: []LaneKeys{{Lane: PHash, Hashes: hashesOf(PHash, entries)}, {Lane: SHA256, Hashes: hashesOf(SHA256, entries)}, {Lane: PDQ, Hashes: hashesOf(PDQ, entries)}},
 	}
 }
 
@@ -80,7 +82,7 @@ func built(t testing.TB, s Spec) (file, manifest []byte, m *Manifest, trust Trus
 	if err != nil {
 		t.Fatal(err)
 	}
-	return file, manifest, m, Trust{Keys: []string{vkey}}
+	return file, manifest, m, Trust{Roles: Trusted(vkey)}
 }
 
 func open(file, manifest []byte, trust Trust) (*Snapshot, error) {
@@ -134,7 +136,7 @@ func roundTrip(t *testing.T, spec Spec) {
 		t.Error("a key that cannot be there hits")
 	}
 	got := s.Manifest()
-	if got.Text() != want.Text() || fmt.Sprint(got.Signers) != "[authority]" {
+	if got.Text() != want.Text() || fmt.Sprint(got.Signers) != "[{authority authority}]" {
 		t.Errorf("got %s signed by %v, want %s", got.Text(), got.Signers, want.Text())
 	}
 	if n := len(s.Sections()); n != 3 {
@@ -263,9 +265,11 @@ func TestBuildIsDeterministic(t *testing.T) {
 	}
 	again := spec(300)
 	slices.Reverse(again.Lanes)
-	for i, k := range again.Lanes[0].Keys { // another order, and repetitions
-		again.Lanes[0].Keys = append(again.Lanes[0].Keys, k)
-		again.Lanes[0].Keys[0], again.Lanes[0].Keys[i] = again.Lanes[0].Keys[i], again.Lanes[0].Keys[0]
+	for i := range again.Lanes { // another order, and repetitions
+		lane := again.Lanes[i].Lane
+		hashes := keys(lane, 300)
+		slices.Reverse(hashes)
+		again.Lanes[i].Hashes, again.Lanes[i].Capacity = append(bytes.Join(hashes, nil), hashes[7]...), 300
 	}
 	b, mb, err := Build(again)
 	if err != nil || !bytes.Equal(a, b) || ma.Text() != mb.Text() {
@@ -276,8 +280,8 @@ func TestBuildIsDeterministic(t *testing.T) {
 func TestBuildRejects(t *testing.T) {
 	for name, change := range map[string]func(*Spec){
 		"no entries":        func(s *Spec) { s.Lanes = nil },
-		"lane twice":        func(s *Spec) { s.Lanes[0].Lane = SHA256; s.Lanes[0].Keys = keys(SHA256, 3) },
-		"key of wrong size": func(s *Spec) { s.Lanes[0].Keys[1] = []byte{1} },
+		"lane twice":        func(s *Spec) { s.Lanes[0].Lane = SHA256; s.Lanes[0].Hashes = hashesOf(SHA256, 3) },
+		"part of a hash":    func(s *Spec) { s.Lanes[0].Hashes = s.Lanes[0].Hashes[1:] },
 		"unsupported lane":  func(s *Spec) { s.Lanes[0].Lane = MD5 },
 		"47 key bits":       func(s *Spec) { s.Lanes[2].KeyBits = 47 },
 		"65 key bits":       func(s *Spec) { s.Lanes[2].KeyBits = 65 },
@@ -292,6 +296,7 @@ func TestBuildRejects(t *testing.T) {
 		"expired at birth":  func(s *Spec) { s.Expires = s.Published },
 		"error rate of 1":   func(s *Spec) { s.Lanes[0].Error = 1 },
 		"negative probes":   func(s *Spec) { s.Lanes[0].Probes = -1 },
+		"huge capacity":     func(s *Spec) { s.Lanes[0].Capacity = maxEntries + 1 },
 	} {
 		s := spec(3)
 		change(&s)
@@ -407,7 +412,14 @@ func rebuilt(t *testing.T, raw []byte, compress func([]byte) []byte) ([]byte, *M
 			t.Fatal(err)
 		}
 	}
-	file = encodeContainer(m.Version, rows, [][]byte{compress(raw)})
+	file, err = layOut(m.Version, rows, 0, func(i int, b []byte) ([]byte, error) {
+		section := compress(raw)
+		rows[i].sum = sha256.Sum256(section)
+		return append(b, section...), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	m.Hash, m.Size = sha256.Sum256(file), int64(len(file))
 	return file, m
 }
@@ -472,7 +484,7 @@ func TestEntriesThatLie(t *testing.T) {
 func TestHashesThatShareAKey(t *testing.T) {
 	frames := LaneKeys{Lane: PDQ}
 	for i := range byte(200) {
-		frames.Keys = append(frames.Keys, append([]byte{0xaa, i}, bytes.Repeat([]byte{0x55}, 30)...))
+		frames.Hashes = append(append(frames.Hashes, 0xaa, i), bytes.Repeat([]byte{0x55}, 30)...)
 	}
 	for _, kind := range []Kind{Rice, Bloom} {
 		s := spec(1)

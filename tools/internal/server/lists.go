@@ -73,7 +73,7 @@ func (f *Folder) load(changed time.Time) (state, error) {
 		return state{}, err
 	}
 	// An expired snapshot is the clients' to refuse; a server that is started early for the next one is of use.
-	m, err := snapshot.OpenManifest(b, snapshot.Trust{Keys: []string{f.keys.Verifier}}, unverified.Published)
+	m, err := snapshot.OpenManifest(b, snapshot.Trust{Roles: snapshot.Trusted(f.keys.Verifier)}, unverified.Published)
 	if err != nil {
 		return state{}, err
 	}
