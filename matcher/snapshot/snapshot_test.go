@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -328,6 +329,39 @@ func TestEveryFlippedByteIsRejected(t *testing.T) {
 		}
 		if _, err := open(file[:i], manifest, trust); code(err) != Corrupt {
 			t.Fatalf("file cut at %d: %v", i, err)
+		}
+	}
+}
+
+// Until the hash fits, bytes cost nothing but the error.
+func TestUnverifiedBytesAllocateNothing(t *testing.T) {
+	file, _, m, _ := built(t, spec(3))
+	s, err := Open(file, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	large := *m
+	large.Size = 64 << 20
+	large.Deltas = []DeltaInfo{{Source: m.Hash, Size: MaxDelta}}
+	whole, delta, garbage := make([]byte, large.Size), make([]byte, MaxDelta), bytes.Repeat([]byte("lane "), MaxManifest/5)
+	_, key := newKey(t, 1, "authority")
+	trust := Trust{Roles: Trusted(key)}
+	for name, read := range map[string]func() error{
+		"a file":       func() error { _, err := Open(whole, &large); return err },
+		"a cut file":   func() error { _, err := Open(file[:len(file)-1], m); return err },
+		"a delta":      func() error { _, err := s.Apply(delta, &large); return err },
+		"chunk hashes": func() error { _, err := large.OpenChunks(whole[:64*32]); return err },
+		"a manifest":   func() error { _, err := OpenManifest(garbage, trust, now); return err },
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err := read()
+		runtime.ReadMemStats(&after)
+		if err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		if size := after.TotalAlloc - before.TotalAlloc; size > 1<<16 {
+			t.Errorf("%s: %d bytes were allocated", name, size)
 		}
 	}
 }
