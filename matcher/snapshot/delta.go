@@ -2,7 +2,6 @@ package snapshot
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -254,14 +253,14 @@ func (s *Snapshot) appendEdited(b []byte, i int, r *deltaRow, data []byte) ([]by
 	if uint64(len(ranks)) == old.count {
 		return nil, errors.New("nothing is left of it")
 	}
-	edits := make([]edit, 0, len(ranks)+len(added))
-	for _, p := range old.selected(ranks) {
-		edits = append(edits, edit{p, true})
+	removed, edits := old.selected(ranks), make([]edit, 0, len(ranks)+len(added))
+	for len(removed)+len(added) > 0 {
+		if len(added) == 0 || len(removed) > 0 && removed[0] <= added[0] {
+			edits, removed = append(edits, edit{removed[0], true}), removed[1:]
+		} else {
+			edits, added = append(edits, edit{added[0], false}), added[1:]
+		}
 	}
-	for _, p := range added {
-		edits = append(edits, edit{p, false})
-	}
-	slices.SortFunc(edits, func(a, b edit) int { return cmp.Compare(a.position, b.position) })
 	b, ok := old.appendSpliced(b, edits)
 	if !ok {
 		return nil, errors.New("it adds what is there")

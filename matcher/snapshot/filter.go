@@ -37,8 +37,9 @@ func filterBits(n uint64, kind Kind, errorRate float64) uint64 {
 // A filter is a section that is being built.
 type filter struct {
 	section
-	shift     uint     // of the kind rice
-	positions []uint64 // of the kind rice, in any order until finish
+	filter    *bloom.BloomFilter // of the kind bloom.zst
+	shift     uint               // of the kind rice
+	positions []uint64           // of the kind rice, in any order until finish
 }
 
 func newFilter(l *LaneKeys, seed [8]byte) *filter {

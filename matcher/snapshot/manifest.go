@@ -127,31 +127,33 @@ func (m *Manifest) Text() string {
 	if m.text != "" {
 		return m.text
 	}
-	var b strings.Builder
-	line := func(key string, values ...any) {
-		b.WriteString(key)
-		for _, v := range values {
-			fmt.Fprint(&b, " ", v)
-		}
-		b.WriteByte('\n')
-	}
-	line("format", format)
-	line("origin", m.Origin)
-	line("purpose", m.Purpose)
-	line("version", m.Version)
-	line("published", m.Published.UTC().Format(timeForm))
-	line("expires", m.Expires.UTC().Format(timeForm))
-	line("previous", hex.EncodeToString(m.Previous[:]))
-	line("snapshot", hex.EncodeToString(m.Hash[:]), m.Size, hex.EncodeToString(m.Tree[:]))
+	b := appendLine(nil, "format", format)
+	b = appendLine(b, "origin", m.Origin)
+	b = appendLine(b, "purpose", m.Purpose)
+	b = appendLine(b, "version", decimal(m.Version))
+	b = appendLine(b, "published", m.Published.UTC().Format(timeForm))
+	b = appendLine(b, "expires", m.Expires.UTC().Format(timeForm))
+	b = appendLine(b, "previous", hex.EncodeToString(m.Previous[:]))
+	b = appendLine(b, "snapshot", hex.EncodeToString(m.Hash[:]), decimal(uint64(m.Size)), hex.EncodeToString(m.Tree[:]))
 	for _, d := range m.Deltas {
-		line("delta", d.Version, hex.EncodeToString(d.Source[:]), hex.EncodeToString(d.Hash[:]), d.Size)
+		b = appendLine(b, "delta", decimal(d.Version), hex.EncodeToString(d.Source[:]), hex.EncodeToString(d.Hash[:]), decimal(uint64(d.Size)))
 	}
-	line("distance", m.Distance)
+	b = appendLine(b, "distance", strconv.Itoa(m.Distance))
 	for _, l := range m.Lanes {
-		line("lane", l.Lane, l.Entries, l.Capacity, strconv.FormatFloat(l.Error, 'g', -1, 64), l.Probes, l.Proof,
-			hex.EncodeToString(l.Hit), hex.EncodeToString(l.Miss))
+		b = appendLine(b, "lane", l.Lane.String(), decimal(l.Entries), decimal(l.Capacity), strconv.FormatFloat(l.Error, 'g', -1, 64),
+			strconv.Itoa(l.Probes), string(l.Proof), hex.EncodeToString(l.Hit), hex.EncodeToString(l.Miss))
 	}
-	return b.String()
+	return string(b)
+}
+
+func decimal(n uint64) string { return strconv.FormatUint(n, 10) }
+
+func appendLine(b []byte, key string, values ...string) []byte {
+	b = append(b, key...)
+	for _, v := range values {
+		b = append(append(b, ' '), v...)
+	}
+	return append(b, '\n')
 }
 
 // Sign returns the manifest as a note with the signatures of all signers

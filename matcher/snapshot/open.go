@@ -8,7 +8,6 @@ import (
 	"math"
 	"math/bits"
 
-	"github.com/bits-and-blooms/bloom/v3"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -142,7 +141,6 @@ func (s section) openBloom(data []byte) (section, error) {
 		return section{}, failed(Corrupt, "the lane %s cannot hold %d entries in %d set bits of %d", s.Lane, s.Entries, set, s.Bits)
 	}
 	s.Set = set
-	s.filter = bloom.FromWithM(words, uint(s.Bits), uint(s.K))
 	s.short = newShort(words, s.Bits, s.K, s.seed)
 	return s, nil
 }

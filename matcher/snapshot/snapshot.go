@@ -16,8 +16,6 @@ package snapshot
 import (
 	"encoding/binary"
 	"fmt"
-
-	"github.com/bits-and-blooms/bloom/v3"
 )
 
 // A Lane is the entries of one hash algorithm.
@@ -101,11 +99,10 @@ type Snapshot struct {
 // A section is one open filter, of either kind.
 type section struct {
 	Section
-	row    int // in the table
-	seed   [8]byte
-	filter *bloom.BloomFilter
-	short  short // the same filter, for keys of 8 bytes
-	rice   *riceSet
+	row   int // in the table
+	seed  [8]byte
+	short short    // of both kinds: where keys are, and for Bloom what is there
+	rice  *riceSet // nil for Bloom
 }
 
 // A Kind is a way to write a filter.
@@ -145,12 +142,14 @@ func (s *Snapshot) Contains(lane Lane, key []byte) bool {
 // contains asks with the seed before the key.
 func (s *section) contains(key []byte) bool {
 	switch {
+	case len(key) != s.Lane.KeySize():
+		return false
 	case s.rice != nil:
 		return s.rice.contains(s.position(key))
 	case len(key) == 8:
 		return s.short.contains(binary.BigEndian.Uint64(key))
 	}
-	return s.filter.Test(s.seeded(key))
+	return s.short.containsLong(s.seeded(key))
 }
 
 func (s *section) seeded(key []byte) []byte {
@@ -162,7 +161,7 @@ func (s *section) position(key []byte) uint64 {
 	if len(key) == 8 {
 		return s.short.location(binary.BigEndian.Uint64(key)) % s.Bits
 	}
-	return bloom.Locations(s.seeded(key), 1)[0] % s.Bits
+	return locations(s.seeded(key))[0] % s.Bits
 }
 
 // riceOf returns the filter of a row, nil if that is not open or of another kind.

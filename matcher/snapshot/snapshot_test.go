@@ -224,37 +224,21 @@ func FuzzShortKeys(f *testing.F) {
 	})
 }
 
-func BenchmarkContains(b *testing.B) {
-	spec := blooms(100_000)
-	spec.Lanes = spec.Lanes[:1]
-	file, manifest, _, trust := built(b, spec)
-	s, err := open(file, manifest, trust)
-	if err != nil {
-		b.Fatal(err)
-	}
-	key := make([]byte, 8)
-	b.Run("preseal", func(b *testing.B) {
-		for i := uint64(0); b.Loop(); i++ {
-			binary.BigEndian.PutUint64(key, i)
-			s.Contains(PHash, key)
+// So it is for keys of every length.
+func FuzzLongKeys(f *testing.F) {
+	f.Add([]byte("a key that is forty bytes long, as digests"), []byte("another"), uint8(3))
+	f.Fuzz(func(t *testing.T, listed, key []byte, k uint8) {
+		const m = 997
+		k = 1 + k%maxHashes
+		filter := bloom.New(m, uint(k)).Add(listed)
+		own := newShort(filter.BitSet().Words(), m, int(k), [8]byte{})
+		for n := range min(len(key), 100) + 1 {
+			if own.containsLong(key[:n]) != filter.Test(key[:n]) {
+				t.Errorf("key %x: got %v, want %v", key[:n], own.containsLong(key[:n]), filter.Test(key[:n]))
+			}
 		}
-	})
-	spec.Lanes[0].Kind = Rice
-	file, manifest, _, trust = built(b, spec)
-	r, err := open(file, manifest, trust)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Run("rice", func(b *testing.B) {
-		for i := uint64(0); b.Loop(); i++ {
-			binary.BigEndian.PutUint64(key, i)
-			r.Contains(PHash, key)
-		}
-	})
-	b.Run("bits-and-blooms", func(b *testing.B) {
-		for i := uint64(0); b.Loop(); i++ {
-			binary.BigEndian.PutUint64(key, i)
-			s.sections[0].filter.Test(key)
+		if !own.containsLong(listed) || locations(listed)[0] != bloom.Locations(listed, 1)[0] {
+			t.Errorf("%x misses", listed)
 		}
 	})
 }
