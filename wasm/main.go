@@ -144,16 +144,12 @@ func (e *engine) applyDelta(args []js.Value) (any, error) {
 	return map[string]any{"file": uint8Array(file)}, nil
 }
 
-// openSnapshot(file: Uint8Array)
+// openSnapshot(file: Uint8Array): the snapshot goes on to read from it, so it must stay as it is.
 func (e *engine) openSnapshot(args []js.Value) (any, error) {
 	if e.manifest == nil {
 		return nil, errors.New("no manifest is open")
 	}
-	file, err := copyBytes(args[0], snapshot.MaxSnapshot, nil)
-	if err != nil {
-		return nil, err
-	}
-	s, err := snapshot.Open(file, e.manifest)
+	s, err := snapshot.OpenAt(readerAt{args[0]}, e.manifest)
 	if err != nil {
 		return nil, err
 	}
@@ -320,6 +316,9 @@ func moment(ms js.Value) time.Time { return time.UnixMilli(int64(ms.Float())) }
 type readerAt struct{ array js.Value }
 
 func (r readerAt) ReadAt(p []byte, at int64) (int, error) {
+	if at >= int64(r.array.Length()) {
+		return 0, io.EOF
+	}
 	n := js.CopyBytesToGo(p, r.array.Call("subarray", int(at), int(at)+len(p)))
 	if n < len(p) {
 		return n, io.EOF

@@ -37,6 +37,7 @@ type Spec struct {
 	Previous  [32]byte
 	Distance  int        // of the second hash; 0 means DefaultDistance
 	Lanes     []LaneKeys // in any order, each lane once; empty ones are left out
+	Outputs   *OutputsSpec
 	// Base is an earlier snapshot of the list, or nil. What a lane does not say of
 	// itself is as it was there, so that a delta can lead from it.
 	Base *Snapshot
@@ -103,9 +104,20 @@ func Build(spec Spec) (file []byte, m *Manifest, err error) {
 	if len(rows) == 0 {
 		return nil, nil, errors.New("build snapshot: the list has no entries")
 	}
-	file, err = layOut(spec.Version, rows, 0, func(i int, b []byte) ([]byte, error) {
+	if spec.Outputs != nil {
+		r, err := spec.Outputs.tableRow(spec.Base)
+		if err != nil {
+			return nil, nil, fmt.Errorf("build snapshot: outputs: %w", err)
+		}
+		rows, m.OPRF = append(rows, r), &spec.Outputs.Key
+	}
+	file, err = layOut(spec.Version, rows, 0, func(i int, b []byte) (_ []byte, err error) {
 		start := len(b)
-		b, err := filters[i].append(b)
+		if i < len(filters) {
+			b, err = filters[i].append(b)
+		} else {
+			b = spec.Outputs.append(b, rows[i].bits)
+		}
 		rows[i].sum = sha256.Sum256(b[start:])
 		return b, err
 	})
@@ -116,6 +128,7 @@ func Build(spec Spec) (file []byte, m *Manifest, err error) {
 		return nil, nil, fmt.Errorf("build snapshot: %d bytes are more than %d", len(file), MaxSnapshot)
 	}
 	m.Hash, m.Size, m.Tree = sha256.Sum256(file), int64(len(file)), treeHash(MakeChunks(file))
+	m.Head = sha256.Sum256(file[:headerSize+rowSize*len(rows)])
 	if _, err := parseManifest(m.Text()); err != nil {
 		return nil, nil, fmt.Errorf("build snapshot: %w", err)
 	}

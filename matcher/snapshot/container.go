@@ -2,7 +2,6 @@ package snapshot
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
 )
 
@@ -19,7 +18,8 @@ const (
 	maxSections = 64
 	maxEntries  = 1 << 32
 	kindBloom   = 1      // a bits-and-blooms filter in a zstd frame
-	kindRice    = 2      // the set bits of one with a single hash function, Rice coded
+	kindRice    = 2      // the set bits of one with a single hash function, Golomb coded
+	kindPRF     = 3      // outputs of the confirmation's PRF, Golomb coded; of no lane
 	critical    = 1 << 0 // flag: a reader that does not know the kind must reject the file
 )
 
@@ -93,46 +93,49 @@ func layOut(version uint64, rows []row, size int, add func(i int, b []byte) ([]b
 
 func align(n uint64) uint64 { return (n + alignment - 1) / alignment * alignment }
 
-// decodeContainer returns the section table of a file whose every byte is
-// accounted for: sections in order, without overlap, each with its right
-// hash, and nothing but zeros between them.
-func decodeContainer(b []byte, version uint64) ([]row, error) {
-	if len(b) < headerSize || string(b[:8]) != magic {
+// headSize returns how long header and table are, given the header.
+func headSize(header []byte) (int, error) {
+	if len(header) < headerSize {
+		return 0, failed(Corrupt, "the header is cut")
+	}
+	count := binary.LittleEndian.Uint32(header[12:])
+	if count < 1 || count > maxSections {
+		return 0, failed(Corrupt, "the section table does not fit with %d sections", count)
+	}
+	return headerSize + rowSize*int(count), nil
+}
+
+// decodeHead returns the section table of a file of size bytes: sections in
+// order, without overlap. Their content and the padding remain to be checked.
+func decodeHead(head []byte, size, version uint64) ([]row, error) {
+	if string(head[:8]) != magic {
 		return nil, failed(Corrupt, "the file does not begin like a snapshot")
 	}
-	if v := binary.LittleEndian.Uint16(b[8:]); v != major {
+	if v := binary.LittleEndian.Uint16(head[8:]); v != major {
 		return nil, failed(UnsupportedVersion, "the snapshot has format version %d, not %d", v, major)
 	}
-	count := binary.LittleEndian.Uint32(b[12:])
 	switch {
-	case binary.LittleEndian.Uint64(b[16:]) != uint64(len(b)):
+	case binary.LittleEndian.Uint64(head[16:]) != size:
 		return nil, failed(Corrupt, "the header gives another length than the file has")
-	case binary.LittleEndian.Uint64(b[24:]) != version:
+	case binary.LittleEndian.Uint64(head[24:]) != version:
 		return nil, failed(Corrupt, "the header gives another version than the manifest")
-	case !allZero(b[32:headerSize]):
+	case !allZero(head[32:headerSize]):
 		return nil, failed(Corrupt, "reserved bytes of the header are not zero")
-	case count < 1 || count > maxSections || headerSize+rowSize*int(count) > len(b):
-		return nil, failed(Corrupt, "the section table does not fit with %d sections", count)
 	}
-	rows := make([]row, count)
-	end := uint64(headerSize + rowSize*int(count))
+	rows := make([]row, (len(head)-headerSize)/rowSize)
+	end := uint64(len(head))
 	for i := range rows {
-		at := headerSize + rowSize*i
-		rows[i] = decodeRow(b[at : at+rowSize])
+		rows[i] = decodeRow(head[headerSize+rowSize*i:][:rowSize])
 		r := &rows[i]
 		switch {
-		case r.offset%alignment != 0 || r.offset < end || r.offset > uint64(len(b)) || r.length > uint64(len(b))-r.offset:
+		case r.offset != align(end) || r.offset > size || r.length > size-r.offset:
 			return nil, failed(Corrupt, "section %d lies outside its place", i)
-		case !allZero(b[end:r.offset]):
-			return nil, failed(Corrupt, "bytes before section %d are not zero", i)
 		case !allZero(r.reserved1) || !allZero(r.reserved2) || r.flags&^critical != 0:
 			return nil, failed(Corrupt, "reserved bytes of section %d are not zero", i)
-		case sha256.Sum256(b[r.offset:r.offset+r.length]) != r.sum:
-			return nil, failed(Corrupt, "section %d has another hash than the table says", i)
 		}
 		end = r.offset + r.length
 	}
-	if align(end) != uint64(len(b)) || !allZero(b[end:]) {
+	if align(end) != size {
 		return nil, failed(Corrupt, "bytes follow the last section")
 	}
 	return rows, nil

@@ -68,7 +68,14 @@ func MakeDelta(from, to *Snapshot) ([]byte, error) {
 		}
 		r := deltaRow{entries: to.rows[i].entries, sum: to.rows[i].sum}
 		if from.rows[i].sum != to.rows[i].sum {
-			a, b := from.riceOf(i), to.riceOf(i)
+			a, err := from.riceOf(i)
+			if err != nil {
+				return nil, err
+			}
+			b, err := to.riceOf(i)
+			if err != nil {
+				return nil, err
+			}
 			if a == nil || b == nil || a.shift != b.shift {
 				return nil, fmt.Errorf("%w: section %d cannot be edited", ErrNoDelta, i)
 			}
@@ -187,14 +194,14 @@ func (s *Snapshot) Apply(delta []byte, m *Manifest) ([]byte, error) {
 	}
 	data := delta[deltaHeaderSize+deltaRowSize*len(rows):]
 	next := slices.Clone(s.rows)
-	return layOut(m.Version, next, len(s.file)+16*len(delta), func(i int, b []byte) ([]byte, error) {
+	return layOut(m.Version, next, int(s.manifest.Size)+16*len(delta), func(i int, b []byte) ([]byte, error) {
 		r := &rows[i]
 		size := uint64(r.removedSize) + uint64(r.addedSize)
 		if size > uint64(len(data)) {
 			return nil, failed(Corrupt, "section %d of the delta is cut", i)
 		}
 		if b, err = s.appendEdited(b, i, r, data[:size]); err != nil {
-			return nil, failed(Corrupt, "section %d of the delta: %w", i, err)
+			return nil, err
 		}
 		if data = data[size:]; i == len(rows)-1 && len(data) > 0 {
 			return nil, failed(Corrupt, "bytes follow the last section of the delta")
@@ -236,24 +243,41 @@ func (s *Snapshot) decodeDelta(b []byte, m *Manifest) ([]deltaRow, error) {
 // appendEdited appends what becomes of a section to b.
 func (s *Snapshot) appendEdited(b []byte, i int, r *deltaRow, data []byte) ([]byte, error) {
 	if r.removed == 0 && r.added == 0 && len(data) == 0 {
-		return append(b, s.file[s.rows[i].offset:][:s.rows[i].length]...), nil
+		section, err := s.section(i)
+		return append(b, section...), err
 	}
-	old := s.riceOf(i)
+	old, err := s.riceOf(i)
+	if err != nil {
+		return nil, err
+	}
 	if old == nil {
-		return nil, errors.New("it cannot be edited")
+		return nil, failed(Corrupt, "section %d cannot be edited", i)
 	}
-	ranks, err := readNumbers(data[:r.removedSize], r.removed, old.count)
+	edits, err := old.edits(r, data)
+	if err != nil {
+		return nil, failed(Corrupt, "section %d of the delta: %w", i, err)
+	}
+	b, ok := old.appendSpliced(b, edits)
+	if !ok {
+		return nil, failed(Corrupt, "section %d of the delta adds what is there", i)
+	}
+	return b, nil
+}
+
+// edits reads the changes to a section.
+func (s *riceSet) edits(r *deltaRow, data []byte) ([]edit, error) {
+	ranks, err := readNumbers(data[:r.removedSize], r.removed, s.count)
 	if err != nil {
 		return nil, fmt.Errorf("removals: %w", err)
 	}
-	added, err := readNumbers(data[r.removedSize:], r.added, old.m)
+	added, err := readNumbers(data[r.removedSize:], r.added, s.m)
 	if err != nil {
 		return nil, fmt.Errorf("additions: %w", err)
 	}
-	if uint64(len(ranks)) == old.count {
-		return nil, errors.New("nothing is left of it")
+	if uint64(len(ranks)) == s.count {
+		return nil, errors.New("nothing is left")
 	}
-	removed, edits := old.selected(ranks), make([]edit, 0, len(ranks)+len(added))
+	removed, edits := s.selected(ranks), make([]edit, 0, len(ranks)+len(added))
 	for len(removed)+len(added) > 0 {
 		if len(added) == 0 || len(removed) > 0 && removed[0] <= added[0] {
 			edits, removed = append(edits, edit{removed[0], true}), removed[1:]
@@ -261,9 +285,5 @@ func (s *Snapshot) appendEdited(b []byte, i int, r *deltaRow, data []byte) ([]by
 			edits, added = append(edits, edit{added[0], false}), added[1:]
 		}
 	}
-	b, ok := old.appendSpliced(b, edits)
-	if !ok {
-		return nil, errors.New("it adds what is there")
-	}
-	return b, nil
+	return edits, nil
 }

@@ -24,7 +24,7 @@ func example(t *testing.T) (manifest, file, delta []byte, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return manifest, after.file, delta, key
+	return manifest, fileOf(t, after), delta, key
 }
 
 // dump writes bytes as FORMAT.md does, without lines of zeros.

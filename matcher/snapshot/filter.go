@@ -47,7 +47,7 @@ func newFilter(l *LaneKeys, seed [8]byte) *filter {
 	f.Kind, f.Lane, f.K, f.KeyBits = l.Kind, l.Lane, hashes(l.Kind, l.Error), l.KeyBits
 	f.Bits = filterBits(l.Capacity+1, l.Kind, l.Error)
 	if f.Kind == Rice {
-		f.shift = riceShift(l.Capacity, f.Bits)
+		f.shift = riceShift(l.Capacity, f.Bits, riceBlock)
 		f.short = newShort(nil, f.Bits, 1, seed)
 		return f
 	}

@@ -21,10 +21,10 @@ func large(b *testing.B) (first, next *Snapshot) {
 func BenchmarkLarge(b *testing.B) {
 	first, next := large(b)
 	delta, m := named(b, first, next)
-	b.Logf("%d bytes, a delta of %d", len(first.file), len(delta))
+	b.Logf("%d bytes, a delta of %d", first.manifest.Size, len(delta))
 	b.Run("open", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := Open(first.file, first.manifest); err != nil {
+			if _, err := OpenAt(first.file, first.manifest); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -44,9 +44,11 @@ type Manifest struct {
 	Previous  [32]byte    // of the manifest before: its Mark's Hash, zero for the first
 	Hash      [32]byte    // SHA-256 of the snapshot file
 	Size      int64       // of the snapshot file, in bytes
+	Head      [32]byte    // SHA-256 of its header and section table
 	Tree      [32]byte    // of the file's chunks; see MakeChunks
 	Deltas    []DeltaInfo // from earlier versions, the latest first, MaxDeltas at most
 	Distance  int         // of the second hash, MaxDistance at most
+	OPRF      *OPRF       // of the private confirmation, nil if there is none
 	Lanes     []LaneInfo
 
 	// Signers have signed with trusted keys, if OpenManifest made the manifest. If
@@ -54,6 +56,13 @@ type Manifest struct {
 	Signers []Signer
 
 	text string // as signed, with its x- lines
+}
+
+// An OPRF names the key of the private confirmation. Package confirm gives both
+// numbers their meaning.
+type OPRF struct {
+	KeyID     [8]byte
+	PublicKey [32]byte
 }
 
 // A DeltaInfo names a file that makes the snapshot out of an earlier one.
@@ -134,11 +143,14 @@ func (m *Manifest) Text() string {
 	b = appendLine(b, "published", m.Published.UTC().Format(timeForm))
 	b = appendLine(b, "expires", m.Expires.UTC().Format(timeForm))
 	b = appendLine(b, "previous", hex.EncodeToString(m.Previous[:]))
-	b = appendLine(b, "snapshot", hex.EncodeToString(m.Hash[:]), decimal(uint64(m.Size)), hex.EncodeToString(m.Tree[:]))
+	b = appendLine(b, "snapshot", hex.EncodeToString(m.Hash[:]), decimal(uint64(m.Size)), hex.EncodeToString(m.Head[:]), hex.EncodeToString(m.Tree[:]))
 	for _, d := range m.Deltas {
 		b = appendLine(b, "delta", decimal(d.Version), hex.EncodeToString(d.Source[:]), hex.EncodeToString(d.Hash[:]), decimal(uint64(d.Size)))
 	}
 	b = appendLine(b, "distance", strconv.Itoa(m.Distance))
+	if m.OPRF != nil {
+		b = appendLine(b, "oprf", hex.EncodeToString(m.OPRF.KeyID[:]), hex.EncodeToString(m.OPRF.PublicKey[:]))
+	}
 	for _, l := range m.Lanes {
 		b = appendLine(b, "lane", l.Lane.String(), decimal(l.Entries), decimal(l.Capacity), strconv.FormatFloat(l.Error, 'g', -1, 64),
 			strconv.Itoa(l.Probes), string(l.Proof), hex.EncodeToString(l.Hit), hex.EncodeToString(l.Miss))

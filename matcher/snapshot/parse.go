@@ -28,14 +28,21 @@ func parseManifest(text string) (*Manifest, error) {
 	m.Published = p.time("published")
 	m.Expires = p.time("expires")
 	p.hex(m.Previous[:], p.line("previous"))
-	f := p.fields("snapshot", 3)
+	f := p.fields("snapshot", 4)
 	p.hex(m.Hash[:], f[0])
 	m.Size = int64(p.number(f[1], 1, math.MaxInt64))
-	p.hex(m.Tree[:], f[2])
+	p.hex(m.Head[:], f[2])
+	p.hex(m.Tree[:], f[3])
 	for p.err == nil && len(p.lines) > 0 && strings.HasPrefix(p.lines[0], "delta ") {
 		m.Deltas = append(m.Deltas, p.delta(m))
 	}
 	m.Distance = int(p.number(p.line("distance"), 0, MaxDistance))
+	if p.err == nil && len(p.lines) > 0 && strings.HasPrefix(p.lines[0], "oprf ") {
+		f := p.fields("oprf", 2)
+		m.OPRF = new(OPRF)
+		p.hex(m.OPRF.KeyID[:], f[0])
+		p.hex(m.OPRF.PublicKey[:], f[1])
+	}
 	if life := m.Expires.Sub(m.Published); p.err == nil && (life <= 0 || life > MaxLifetime) {
 		p.fail("the lifetime of %s is not within %s", life, MaxLifetime)
 	}

@@ -31,10 +31,11 @@ const (
 	riceMaxBits = 1 << 62
 )
 
-// riceShift returns the size of a block for a list of capacity entries.
-func riceShift(capacity, m uint64) uint {
+// riceShift returns the size of a block that has so many entries at least when a
+// list has reached its capacity.
+func riceShift(capacity, m, block uint64) uint {
 	shift := uint(0)
-	for m>>shift > capacity/riceBlock+1 {
+	for m>>shift > capacity/block+1 {
 		shift++
 	}
 	return shift
@@ -114,6 +115,19 @@ const (
 // decodeRice reads a section for positions below m, most of them at most, in blocks
 // of 1<<shift. It keeps data, and allocates no more than a constant times that.
 func decodeRice(data []byte, m, most uint64, shift uint) (*riceSet, error) {
+	s, err := parseRice(data, m, most, shift)
+	if err != nil {
+		return nil, err
+	}
+	s.size()
+	if err := s.scan(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// parseRice is decodeRice without looking at the gaps.
+func parseRice(data []byte, m, most uint64, shift uint) (*riceSet, error) {
 	if len(data) < riceHeaderSize {
 		return nil, errors.New("the header is cut")
 	}
@@ -130,10 +144,6 @@ func decodeRice(data []byte, m, most uint64, shift uint) (*riceSet, error) {
 	s.index, s.gaps = rest[:riceIndexSize*blocks], rest[riceIndexSize*blocks:]
 	if uint64(len(s.gaps)) > 1<<29-8 {
 		return nil, errors.New("the gaps are too many")
-	}
-	s.size()
-	if err := s.scan(); err != nil {
-		return nil, err
 	}
 	return s, nil
 }

@@ -26,7 +26,7 @@ func scattered(n int, m uint64) []uint64 {
 // written is the section of these positions in a full list.
 func written(positions []uint64, m uint64) []byte {
 	n := uint64(len(positions))
-	return appendRice(nil, slices.Values(positions), n, m, riceShift(n, m))
+	return appendRice(nil, slices.Values(positions), n, m, riceShift(n, m, riceBlock))
 }
 
 func TestRiceRoundTrip(t *testing.T) {
@@ -48,7 +48,7 @@ func TestRiceRoundTrip(t *testing.T) {
 	} {
 		want := scattered(c.n, c.m)
 		n := uint64(len(want))
-		s, err := decodeRice(written(want, c.m), c.m, n, riceShift(n, c.m))
+		s, err := decodeRice(written(want, c.m), c.m, n, riceShift(n, c.m, riceBlock))
 		if err != nil {
 			t.Fatalf("%d of %d: %v", c.n, c.m, err)
 		}
@@ -115,7 +115,7 @@ func TestHostileRice(t *testing.T) {
 	const count = 2*riceBlock + 7
 	good := written(scattered(count, m), m)
 	decode := func(b []byte, m uint64) error {
-		_, err := decodeRice(b, m, 1<<20, riceShift(count, 1<<30))
+		_, err := decodeRice(b, m, 1<<20, riceShift(count, 1<<30, riceBlock))
 		return err
 	}
 	le := binary.LittleEndian
@@ -155,7 +155,7 @@ func TestHostileRice(t *testing.T) {
 	}
 	small := written([]uint64{1, 5, 60}, 64)
 	small[len(small)-1] |= 0x80 // among the zeros that fill the last byte
-	if _, err := decodeRice(small, 64, 3, riceShift(3, 64)); err == nil {
+	if _, err := decodeRice(small, 64, 3, riceShift(3, 64, riceBlock)); err == nil {
 		t.Error("a bit behind: no error")
 	}
 	for i := range good {

@@ -16,6 +16,7 @@ package snapshot
 import (
 	"encoding/binary"
 	"fmt"
+	"io"
 )
 
 // A Lane is the entries of one hash algorithm.
@@ -91,9 +92,10 @@ func ParseLane(name string) (Lane, error) {
 // A Snapshot is a verified set of filters. It is safe for concurrent use.
 type Snapshot struct {
 	manifest *Manifest
-	file     []byte
+	file     io.ReaderAt
 	rows     []row // of all sections, also those that are skipped
 	sections []section
+	outputs  *Outputs // nil if there are none
 }
 
 // A section is one open filter, of either kind.
@@ -113,6 +115,7 @@ type Kind string
 const (
 	Rice  Kind = "rice"
 	Bloom Kind = "bloom.zst"
+	PRF   Kind = "prf" // of Outputs alone
 )
 
 // A Section describes one filter of a snapshot.
@@ -164,14 +167,17 @@ func (s *section) position(key []byte) uint64 {
 	return locations(s.seeded(key))[0] % s.Bits
 }
 
-// riceOf returns the filter of a row, nil if that is not open or of another kind.
-func (s *Snapshot) riceOf(row int) *riceSet {
+// riceOf returns the positions of a row, nil if it is of another kind.
+func (s *Snapshot) riceOf(row int) (*riceSet, error) {
+	if s.outputs != nil && s.outputs.number == row {
+		return s.outputs.whole()
+	}
 	for i := range s.sections {
 		if s.sections[i].row == row {
-			return s.sections[i].rice
+			return s.sections[i].rice, nil
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // KeyBits returns how many bits of a hash the keys of a lane have, 0 if the

@@ -86,6 +86,22 @@ func built(t testing.TB, s Spec) (file, manifest []byte, m *Manifest, trust Trus
 	return file, manifest, m, Trust{Roles: Trusted(vkey)}
 }
 
+// resigned lets the manifest vouch for the file's length, header and table.
+func resigned(m *Manifest, file []byte) {
+	m.Hash, m.Size = sha256.Sum256(file), int64(len(file))
+	if size, err := headSize(file); err == nil && size <= len(file) {
+		m.Head = sha256.Sum256(file[:size])
+	}
+}
+
+func rowsOf(file []byte, version uint64) ([]row, error) {
+	size, err := headSize(file)
+	if err != nil {
+		return nil, err
+	}
+	return decodeHead(file[:size], uint64(len(file)), version)
+}
+
 func open(file, manifest []byte, trust Trust) (*Snapshot, error) {
 	m, err := OpenManifest(manifest, trust, now)
 	if err != nil {
@@ -172,7 +188,7 @@ func TestTinyListsKeepTheirErrorRate(t *testing.T) {
 // A reader that knows only bits-and-blooms and zstd can use a section.
 func TestSectionsAreInteroperable(t *testing.T) {
 	file, _, m, _ := built(t, blooms(100))
-	rows, err := decodeContainer(file, m.Version)
+	rows, err := rowsOf(file, m.Version)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -404,7 +420,7 @@ func TestSignedButMalformed(t *testing.T) {
 	} {
 		bad := c.change(bytes.Clone(file))
 		m := *good
-		m.Hash, m.Size = sha256.Sum256(bad), int64(len(bad))
+		resigned(&m, bad)
 		if _, err := Open(bad, &m); code(err) != c.want {
 			t.Errorf("%s: got %v, want %s", c.name, err, c.want)
 		}
@@ -420,7 +436,7 @@ func rebuilt(t *testing.T, raw []byte, compress func([]byte) []byte) ([]byte, *M
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := decodeContainer(file, m.Version)
+	rows, err := rowsOf(file, m.Version)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -438,7 +454,7 @@ func rebuilt(t *testing.T, raw []byte, compress func([]byte) []byte) ([]byte, *M
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Hash, m.Size = sha256.Sum256(file), int64(len(file))
+	resigned(m, file)
 	return file, m
 }
 
@@ -491,7 +507,7 @@ func TestEntriesThatLie(t *testing.T) {
 		m.Lanes = slices.Clone(m.Lanes)
 		m.Lanes[1].Entries = entries // phash
 		binary.LittleEndian.PutUint64(file[headerSize+rowSize+24:], entries)
-		m.Hash = sha256.Sum256(file)
+		resigned(&m, file)
 		if _, err := Open(file, &m); code(err) != Corrupt {
 			t.Errorf("%d entries instead of 200: %v", entries, err)
 		}
@@ -526,7 +542,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(file)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m := *m
-		m.Hash, m.Size = sha256.Sum256(b), int64(len(b))
+		resigned(&m, b)
 		if s, err := Open(b, &m); err == nil {
 			s.Contains(PHash, make([]byte, 8))
 		} else if strings.HasPrefix(string(code(err)), "no code") {
