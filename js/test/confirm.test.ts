@@ -19,7 +19,7 @@ interface Vector {
   hashes: string[][];
 }
 
-const vectors: Vector[] = JSON.parse(readFileSync(join(root, "testdata", "vectors", "confirm-plain.json"), "utf8"));
+const vectors: Vector[] = JSON.parse(readFileSync(join(root, "testdata", "vectors", "confirm", "plain.json"), "utf8"));
 
 for (const { keys, request, response, listed, hashes } of vectors) {
   const question = plain.ask(keys.map(({ lane, key }) => ({ lane, bytes: Buffer.from(key, "hex") })));
