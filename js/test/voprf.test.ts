@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ristretto255_oprf } from "@noble/curves/ed25519.js";
 import type { Key } from "../confirm.js";
 import { voprf } from "../voprf.js";
+import { evaluate, publicKey } from "./evaluator.js";
 import { coded, type Exchange, hexOf, read, scripted, unhex } from "./vectors.js";
 
 const exchanges = read<Exchange[]>("confirm", "exchange.json");
@@ -112,10 +112,9 @@ test("refusals are known for what they are, and as long as answers", async () =>
     busy: "busy",
     internal: "server",
   };
-  const { publicKey } = first; // of another server than the refusals'
   for (const { name, status, request, response } of refusals) {
     const slots = unhex(response)[3] as number;
-    const question = await voprf(unhex(publicKey)).ask(Array(slots).fill(keysOf(first)[0]));
+    const question = await confirmation.ask(Array(slots).fill(keysOf(first)[0]));
     assert.equal(question.maxResponse, response.length / 2);
     assert.throws(
       () => question.answers(unhex(response)),
@@ -125,25 +124,7 @@ test("refusals are known for what they are, and as long as answers", async () =>
   }
 });
 
-const { voprf: server } = ristretto255_oprf;
-const secret = server.deriveKeyPair(new Uint8Array(32).fill(1), new TextEncoder().encode("test"));
-const confirmation = voprf(Uint8Array.from(secret.publicKey));
-
-/** What a server without any checks of its own says. */
-function evaluate(request: Uint8Array): Uint8Array {
-  const blinded = Array.from({ length: request[3] as number }, (_, i) => request.slice(HEADER + 32 * i).slice(0, 32));
-  const { evaluated, proof } = server.blindEvaluateBatch(secret.secretKey, secret.publicKey, blinded);
-  return Uint8Array.of(
-    2,
-    1,
-    0,
-    blinded.length,
-    ...request.slice(4, HEADER),
-    ...evaluated.flatMap((e) => [...e]),
-    ...proof,
-  );
-}
-
+const confirmation = voprf(publicKey);
 const phash = (n: number): Key => ({ lane: "phash", bytes: new Uint8Array(8).fill(n) });
 
 for (const [count, m] of [
