@@ -7,6 +7,7 @@ import (
 	"fmt"
 	chacha "math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/preseal/preseal/matcher/confirm"
@@ -210,4 +211,31 @@ func TestValue(t *testing.T) {
 	if got := (&confirm.Output{}).Bucket(13); got != "0000" {
 		t.Errorf("the bucket of 13 zeros is %s", got)
 	}
+}
+
+// One server, evaluator and client serve many at once.
+func TestConcurrentUse(t *testing.T) {
+	key := testKey(t, 1)
+	server, evaluator, client := NewServer(key), NewEvaluator(key), testClient(t, key)
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			k := candidates(8)[i]
+			q, err := client.Ask([]confirm.Key{k})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			response, _ := server.Answer(q.Request())
+			outputs, err := q.Outputs(response)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if want, err := evaluator.Output(k); err != nil || outputs[0] != want {
+				t.Errorf("key %d: another output than the evaluator's, error %v", i, err)
+			}
+		})
+	}
+	all.Wait()
 }
