@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/preseal/preseal/matcher/confirm/voprf"
 	"github.com/preseal/preseal/matcher/snapshot"
 	"github.com/preseal/preseal/tools/internal/keys"
 	"github.com/preseal/preseal/tools/internal/list"
@@ -24,6 +25,7 @@ import (
 type Folder struct {
 	dir      string
 	keys     *keys.Set
+	private  *voprf.Server
 	problems io.Writer
 
 	mu      sync.Mutex
@@ -42,7 +44,11 @@ type state struct {
 
 // OpenFolder loads and verifies what publish.Files.Write wrote. Later problems go to problems, one per line.
 func OpenFolder(dir string, k *keys.Set, problems io.Writer) (*Folder, error) {
-	f := &Folder{dir: dir, keys: k, problems: problems}
+	key, err := voprf.DeriveKey(k.OPRF)
+	if err != nil {
+		return nil, err
+	}
+	f := &Folder{dir: dir, keys: k, private: voprf.NewServer(key), problems: problems}
 	changed, err := f.date()
 	if err != nil {
 		return nil, err
