@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"slices"
 
 	"github.com/bits-and-blooms/bloom/v3"
 	"github.com/klauspost/compress/zstd"
@@ -36,6 +37,54 @@ func Open(b []byte, m *Manifest) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	s, err := openRows(b, m, rows)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range m.Lanes {
+		if !s.Contains(l.Lane, l.Hit) || s.Contains(l.Lane, l.Miss) {
+			return nil, failed(Canary, "the lane %s fails its test keys", l.Lane)
+		}
+	}
+	return s, nil
+}
+
+// OpenSource opens an earlier snapshot of the list, which m names as the source of
+// a delta, without the manifest that vouched for it: to apply that delta, or to make
+// another. Its Manifest says what is known of it. Failed checks are *Error, with the
+// code WrongBase where m names no such snapshot.
+func (m *Manifest) OpenSource(b []byte) (*Snapshot, error) {
+	if len(b) > MaxSnapshot {
+		return nil, failed(TooLarge, "the snapshot has %d bytes, more than %d", len(b), MaxSnapshot)
+	}
+	d, ok := m.DeltaFrom(sha256.Sum256(b))
+	if !ok {
+		return nil, failed(WrongBase, "the manifest names no delta from this snapshot")
+	}
+	rows, err := decodeContainer(b, d.Version)
+	if err != nil {
+		return nil, err
+	}
+	earlier := &Manifest{
+		Origin: m.Origin, Purpose: m.Purpose, Version: d.Version, Hash: d.Source, Size: int64(len(b)),
+		Distance: m.Distance, Lanes: slices.Clone(m.Lanes),
+	}
+	for i := range earlier.Lanes { // which differ in their entries alone, or there would be no delta
+		l := &earlier.Lanes[i]
+		for _, r := range rows {
+			if Lane(r.lane) == l.Lane {
+				l.Entries = r.entries
+			}
+		}
+		if l.Entries < 1 || l.Entries > 2*l.Capacity {
+			return nil, failed(Corrupt, "the lane %s has %d entries, with a capacity of %d", l.Lane, l.Entries, l.Capacity)
+		}
+	}
+	return openRows(b, earlier, rows)
+}
+
+// openRows opens the filters of a file.
+func openRows(b []byte, m *Manifest, rows []row) (*Snapshot, error) {
 	s := &Snapshot{manifest: m, file: b, rows: rows}
 	for i := range rows {
 		r := &rows[i]
@@ -57,11 +106,6 @@ func Open(b []byte, m *Manifest) (*Snapshot, error) {
 	}
 	if len(s.sections) != len(m.Lanes) {
 		return nil, failed(Corrupt, "the snapshot has %d lanes, but the manifest names %d", len(s.sections), len(m.Lanes))
-	}
-	for _, l := range m.Lanes {
-		if !s.Contains(l.Lane, l.Hit) || s.Contains(l.Lane, l.Miss) {
-			return nil, failed(Canary, "the lane %s fails its test keys", l.Lane)
-		}
 	}
 	return s, nil
 }
