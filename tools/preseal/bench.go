@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"image"
@@ -153,7 +152,7 @@ func contests() ([]contest, error) {
 			},
 			func() error {
 				hits := 0
-				for _, key := range keys {
+				for key := range slices.Chunk(keys, 8) {
 					hits += count(reference.Test(key))
 				}
 				runtime.KeepAlive(hits)
@@ -173,34 +172,24 @@ func count(hit bool) int {
 
 // benchFilters returns a snapshot with a million entries, and the best Bloom filter of the same error rate with them.
 func benchFilters() (*snapshot.Snapshot, *bloom.BloomFilter, error) {
-	now := time.Now()
-	keys := randomKeys(1, 1_000_000)
-	file, m, err := snapshot.Build(snapshot.Spec{
-		Origin: "bench", Version: 1, Published: now, Expires: now.Add(time.Hour),
-		Lanes: []snapshot.LaneKeys{{Lane: snapshot.PHash, Hashes: bytes.Join(keys, nil)}},
-	})
+	const n = 1_000_000
+	s, err := randomSnapshot(snapshot.Rice, n, snapshot.LaneInfo{Error: snapshot.DefaultError(snapshot.PHash, snapshot.DefaultProbes)})
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := snapshot.Open(file, m)
-	if err != nil {
-		return nil, nil, err
-	}
-	reference := bloom.NewWithEstimates(uint(len(keys)), m.Lanes[0].Error)
-	for _, key := range keys {
+	reference := bloom.NewWithEstimates(n, s.Manifest().Lanes[0].Error)
+	for key := range slices.Chunk(randomKeys(1, n), 8) {
 		reference.Add(key)
 	}
 	return s, reference, nil
 }
 
-// randomKeys returns keys of the lane phash, the same for the same seed.
-func randomKeys(seed uint64, n int) [][]byte {
+// randomKeys returns keys of the lane phash one after the other, the same for the same seed.
+func randomKeys(seed uint64, n int) []byte {
 	r := rand.New(rand.NewPCG(seed, 0))
-	flat := make([]byte, 0, 8*n)
-	keys := make([][]byte, n)
-	for i := range keys {
-		flat = binary.BigEndian.AppendUint64(flat, r.Uint64())
-		keys[i] = flat[8*i : 8*i+8]
+	keys := make([]byte, 0, 8*n)
+	for range n {
+		keys = binary.BigEndian.AppendUint64(keys, r.Uint64())
 	}
 	return keys
 }

@@ -20,8 +20,10 @@ import (
 
 	"github.com/preseal/preseal/matcher/phash"
 	"github.com/preseal/preseal/matcher/probe"
+	"github.com/preseal/preseal/matcher/snapshot"
 	"github.com/preseal/preseal/testdata/pictures"
 	"github.com/preseal/preseal/tools/internal/picture"
+	"github.com/preseal/preseal/tools/internal/publish"
 )
 
 func TestMain(m *testing.M) {
@@ -43,7 +45,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exit": exit, "draw": draw, "csv": csv, "near": near, "flip": flip, "start": start, "end": end, "get": get,
+			"exit": exit, "draw": draw, "csv": csv, "near": near, "flip": flip, "forget": forget, "start": start, "end": end, "get": get,
 		},
 	})
 }
@@ -136,6 +138,17 @@ func flip(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(err)
 		b[len(b)/2] ^= 1
 		ts.Check(os.WriteFile(name, b, 0o644))
+	}
+}
+
+// forget DIR removes the snapshots that the manifest there does not name as its own.
+func forget(ts *testscript.TestScript, _ bool, args []string) {
+	b, err := publish.ReadManifest(ts.MkAbs(args[0]))
+	ts.Check(err)
+	m, err := snapshot.ReadManifest(b)
+	ts.Check(err)
+	for _, d := range m.Deltas {
+		ts.Check(os.Remove(filepath.Join(ts.MkAbs(args[0]), snapshot.FileName(d.Source))))
 	}
 }
 
