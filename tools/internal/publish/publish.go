@@ -6,8 +6,8 @@
 //	DIR/<sha256>.delta   what makes the snapshot out of an earlier one
 //	DIR/list.sealed      the entries, encrypted for the confirmation server
 //
-// All but the first and the last are named by their content and never change. Older ones stay until Collect removes
-// them: clients may be in the middle of them, and the next build makes its deltas from them.
+// All but the first and the last are named by their content and never change. Older ones stay until they are Unneeded:
+// clients may be in the middle of them, and the next build makes its deltas from them.
 package publish
 
 import (

@@ -51,14 +51,6 @@ func (f *Files) keep(w *writer, hash [32]byte) {
 	}
 }
 
-// WriteManifest replaces the manifest in a folder, at once and as a whole.
-func WriteManifest(dir string, manifest []byte) error {
-	w := &writer{dir: dir}
-	defer w.discard()
-	w.bytes(ManifestFile, manifest)
-	return w.rename()
-}
-
 // A writer writes temporary files, and keeps the first error.
 type writer struct {
 	dir   string
