@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/preseal/preseal/matcher"
 	"github.com/preseal/preseal/matcher/phash"
@@ -64,25 +63,11 @@ func sizeOf(s snapshot.Section, lane snapshot.LaneInfo) laneSize {
 // wireSize returns how many bytes a filter of so many random keys has, with a lane's capacity and error rate; 0 if it
 // cannot be built.
 func wireSize(kind snapshot.Kind, entries uint64, lane snapshot.LaneInfo) int64 {
-	s, err := randomSnapshot(kind, entries, lane)
+	r, err := publishRandom(snapshot.LaneKeys{Hashes: randomKeys(1, int(entries)), Capacity: lane.Capacity, Error: lane.Error, Kind: kind}, nil)
 	if err != nil {
 		return 0
 	}
-	return s.Sections()[0].Length
-}
-
-func randomSnapshot(kind snapshot.Kind, entries uint64, lane snapshot.LaneInfo) (*snapshot.Snapshot, error) {
-	now := time.Now()
-	file, m, err := snapshot.Build(snapshot.Spec{
-		Origin: "random", Version: 1, Published: now, Expires: now.Add(time.Hour),
-		Lanes: []snapshot.LaneKeys{{
-			Lane: snapshot.PHash, Hashes: randomKeys(1, int(entries)), Capacity: lane.Capacity, Error: lane.Error, Probes: 1, Kind: kind,
-		}},
-	})
-	if err != nil {
-		return nil, err
-	}
-	return snapshot.Open(file, m)
+	return r.opened.Sections()[0].Length
 }
 
 // probesOf returns how many probes an upright picture without a frame takes in a lane, the other orientations included.
