@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"math/bits"
+	"slices"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -37,31 +38,8 @@ func OpenAt(r io.ReaderAt, m *Manifest) (*Snapshot, error) {
 		return nil, failed(TooLarge, "the snapshot has %d bytes, more than %d", m.Size, MaxSnapshot)
 	}
 	s := &Snapshot{manifest: m, file: r}
-	head, err := s.readHead()
-	if err != nil {
+	if err := s.openRows(); err != nil {
 		return nil, err
-	}
-	if s.rows, err = decodeHead(head, uint64(m.Size), m.Version); err != nil {
-		return nil, err
-	}
-	end := uint64(len(head))
-	for i := range s.rows {
-		if err := s.checkPadding(end, s.rows[i].offset); err != nil {
-			return nil, err
-		}
-		if err := s.openRow(i); err != nil {
-			return nil, err
-		}
-		end = s.rows[i].offset + s.rows[i].length
-	}
-	if err := s.checkPadding(end, uint64(m.Size)); err != nil {
-		return nil, err
-	}
-	if (s.outputs == nil) != (m.OPRF == nil) {
-		return nil, failed(Corrupt, "outputs without a key in the manifest, or a key without outputs")
-	}
-	if len(s.sections) != len(m.Lanes) {
-		return nil, failed(Corrupt, "the snapshot has %d lanes, but the manifest names %d", len(s.sections), len(m.Lanes))
 	}
 	for _, l := range m.Lanes {
 		if !s.Contains(l.Lane, l.Hit) || s.Contains(l.Lane, l.Miss) {
@@ -69,6 +47,77 @@ func OpenAt(r io.ReaderAt, m *Manifest) (*Snapshot, error) {
 		}
 	}
 	return s, nil
+}
+
+// OpenSource opens an earlier snapshot of the list, which m names as the source of
+// a delta, without the manifest that vouched for it: to apply that delta, or to make
+// another. Its Manifest says what is known of it. Failed checks are *Error, with the
+// code WrongBase where m names no such snapshot. The snapshot keeps b.
+func (m *Manifest) OpenSource(b []byte) (*Snapshot, error) {
+	if len(b) > MaxSnapshot {
+		return nil, failed(TooLarge, "the snapshot has %d bytes, more than %d", len(b), MaxSnapshot)
+	}
+	d, ok := m.DeltaFrom(sha256.Sum256(b))
+	if !ok {
+		return nil, failed(WrongBase, "the manifest names no delta from this snapshot")
+	}
+	size, err := headSize(b)
+	if err != nil || size > len(b) {
+		return nil, failed(Corrupt, "the snapshot has no header and table")
+	}
+	earlier := &Manifest{
+		Origin: m.Origin, Purpose: m.Purpose, Version: d.Version, Hash: d.Source, Size: int64(len(b)), Head: sha256.Sum256(b[:size]),
+		Distance: m.Distance, OPRF: m.OPRF, Lanes: slices.Clone(m.Lanes),
+	}
+	rows, err := decodeHead(b[:size], uint64(len(b)), d.Version)
+	if err != nil {
+		return nil, err
+	}
+	for i := range earlier.Lanes { // which differ in their entries alone, or there would be no delta
+		l := &earlier.Lanes[i]
+		for _, r := range rows {
+			if Lane(r.lane) == l.Lane {
+				l.Entries = r.entries
+			}
+		}
+		if l.Entries < 1 || l.Entries > 2*l.Capacity {
+			return nil, failed(Corrupt, "the lane %s has %d entries, with a capacity of %d", l.Lane, l.Entries, l.Capacity)
+		}
+	}
+	s := &Snapshot{manifest: earlier, file: bytes.NewReader(b)}
+	return s, s.openRows()
+}
+
+// openRows reads header and table, and opens the sections.
+func (s *Snapshot) openRows() error {
+	head, err := s.readHead()
+	if err != nil {
+		return err
+	}
+	m := s.manifest
+	if s.rows, err = decodeHead(head, uint64(m.Size), m.Version); err != nil {
+		return err
+	}
+	end := uint64(len(head))
+	for i := range s.rows {
+		if err := s.checkPadding(end, s.rows[i].offset); err != nil {
+			return err
+		}
+		if err := s.openRow(i); err != nil {
+			return err
+		}
+		end = s.rows[i].offset + s.rows[i].length
+	}
+	if err := s.checkPadding(end, uint64(m.Size)); err != nil {
+		return err
+	}
+	if (s.outputs == nil) != (m.OPRF == nil) {
+		return failed(Corrupt, "outputs without a key in the manifest, or a key without outputs")
+	}
+	if len(s.sections) != len(m.Lanes) {
+		return failed(Corrupt, "the snapshot has %d lanes, but the manifest names %d", len(s.sections), len(m.Lanes))
+	}
+	return nil
 }
 
 // readHead returns header and table, which the manifest has the hash of: what it
