@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -93,7 +94,10 @@ everything once, and who has both versions can tell more of the list than from e
 }
 
 func (o *buildOptions) run(c *cobra.Command) error {
-	if err := o.validate(); err != nil {
+	b := publish.Build{
+		List: new(list.Set), Origin: o.origin, Now: time.Now(), Life: time.Duration(o.days) * 24 * time.Hour,
+	}
+	if err := cmp.Or(o.validate(), o.choose(c, &b)); err != nil {
 		return output.Usage(err)
 	}
 	if err := needOut(o.out); err != nil {
@@ -108,13 +112,7 @@ func (o *buildOptions) run(c *cobra.Command) error {
 	}
 	o.progress = output.NewProgress(c.ErrOrStderr())
 	defer o.progress.Clear()
-	b := publish.Build{
-		Keys: k, List: new(list.Set), Origin: o.origin, Now: time.Now(), Life: time.Duration(o.days) * 24 * time.Hour,
-		Progress: o.progress.Step,
-	}
-	if err := o.choose(c, &b); err != nil {
-		return output.Usage(err)
-	}
+	b.Keys, b.Progress = k, o.progress.Step
 	// The earlier version is looked at first: its faults should not show after an hour's work.
 	if err := o.findBase(&b); err != nil {
 		return err
@@ -146,6 +144,7 @@ func (o *buildOptions) run(c *cobra.Command) error {
 	if err := files.Write(o.out); err != nil {
 		return fmt.Errorf("write %s: %w", o.out, err)
 	}
+	o.progress.Clear()
 	return o.summary(c, files)
 }
 
@@ -159,7 +158,9 @@ func (o *buildOptions) fill(c *cobra.Command, b *publish.Build) error {
 		return err
 	}
 	b.Progress("sorting")
-	for _, d := range set.Sort() {
+	duplicates := set.Sort()
+	o.progress.Clear()
+	for _, d := range duplicates {
 		o.duplicates++
 		fmt.Fprintf(c.ErrOrStderr(), "%s: the %s %x is in %s already\n", o.place(d.Place), d.Lane, d.Hash, o.place(d.First))
 	}

@@ -72,6 +72,7 @@ func (o *buildOptions) excludedPictures(c *cobra.Command) (paths []string, err e
 
 // excludeRound checks the pictures and returns those that had more candidates than a Finding holds.
 func (o *buildOptions) excludeRound(c *cobra.Command, round *exclusion, paths []string) (again []string, err error) {
+	defer o.progress.Clear()
 	for i, path := range paths {
 		o.progress.Update("excluded pictures", int64(i), int64(len(paths)))
 		more, err := round.check(c.Context(), path)
