@@ -154,14 +154,14 @@ test("pixels that the browser falsifies are not hashed", async () => {
 });
 
 test("a worker answers nonsense, and a page of another version, with an error and goes on", async () => {
-  const trust = { keys: [], threshold: 1, origin: "", purpose: "", minVersion: 0 };
+  const trust = { roles: [], threshold: 1, origin: "", purpose: "", minVersion: 0 };
   const messages = [
     null,
     "text",
     { id: {} },
     { type: "check", id: 5 },
     { type: "toString", id: 6 },
-    { type: "open", id: 7, version: "0.0.0-other", settings: { snapshot: "", trust, timeout: 1 } },
+    { type: "open", id: 7, version: "0.0.0-other", settings: { snapshot: "", trust, update: "auto", timeout: 1 } },
     { type: "ping" },
   ];
   const replies = (await page.call("provoke", messages, 4)) as { type: string; id?: number; code?: string }[];
