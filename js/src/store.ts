@@ -3,6 +3,7 @@
 // says so, and both end.
 
 import { chunkOf, countChunks } from "./chunks.js";
+import { PresealError } from "./errors.js";
 import type { Mark } from "./messages.js";
 import { within } from "./wait.js";
 
@@ -14,6 +15,9 @@ const LISTS = "lists"; //   by list: Entry
 const CHUNKS = "chunks"; // by [list, file, index]: bytes
 const MARKS = "marks"; //   by name: Mark
 const STORES = [LISTS, CHUNKS, MARKS];
+
+/** Whether the database did not open in time. */
+let isStuck = false;
 
 /** What is noted of a list: which snapshot is there as a whole, and when to look for another. */
 export interface Entry {
@@ -134,7 +138,8 @@ async function attempt<T>(
   let database: IDBDatabase | undefined;
   let transaction: IDBTransaction | undefined;
   try {
-    database = await patiently(open);
+    if (isStuck) return undefined;
+    database = await patiently(open).catch(giveUpForGood);
     transaction = database.transaction(stores, mode);
     const end = ended(transaction);
     end.catch(() => {}); // it is waited for below, unless use fails first
@@ -175,6 +180,12 @@ function ended(transaction: IDBTransaction): Promise<void> {
     transaction.oncomplete = () => resolve();
     transaction.onabort = () => reject(transaction.error);
   });
+}
+
+/** Where opening takes too long, nothing is tried again: every step would wait as long. */
+function giveUpForGood(error: unknown): never {
+  isStuck = error instanceof PresealError;
+  throw error;
 }
 
 function giveUp(transaction: IDBTransaction | undefined): void {

@@ -30,7 +30,7 @@ export interface Stage {
   url: string;
   /** Every request so far. */
   requests: Recorded[];
-  /** Paths that the proxy answers itself. */
+  /** Paths that the proxy answers itself. One that ends with a slash stands for all files of that folder. */
   routes: Map<string, Handler>;
   /** Runs work and returns the requests that were made meanwhile, or until a quarter of a second passed without one. */
   during(work: () => Promise<unknown>): Promise<Recorded[]>;
@@ -66,7 +66,8 @@ export async function openStage(): Promise<Stage> {
   const requests: Recorded[] = [];
   const routes = new Map<string, Handler>([[`/${BLANK}`, servePage]]);
   const server = createServer((incoming, response) => {
-    const handler = routes.get(new URL(incoming.url ?? "/", target).pathname);
+    const { pathname } = new URL(incoming.url ?? "/", target);
+    const handler = routes.get(pathname) ?? routes.get(pathname.replace(/[^/]*$/, ""));
     const chunks: Buffer[] = [];
     const { method = "", url: path = "", headers } = incoming;
     const recorded = { method, path, headers, body: Buffer.alloc(0) };
