@@ -56,13 +56,15 @@ func lists(t testing.TB, imgs ...image.Image) *matcher.Matcher {
 		if err != nil {
 			t.Fatal(err)
 		}
-		digests.Keys = append(digests.Keys, q.SHA256[:])
-		hashes.Keys = append(hashes.Keys, binary.BigEndian.AppendUint64(nil, uint64(im.PHash)))
-		pdqs.Keys = append(pdqs.Keys, im.PDQ[:])
+		digests.Hashes = append(digests.Hashes, q.SHA256[:]...)
+		hashes.Hashes = binary.BigEndian.AppendUint64(hashes.Hashes, uint64(im.PHash))
+		pdqs.Hashes = append(pdqs.Hashes, im.PDQ[:]...)
 	}
 	for i := range uint64(2000) {
 		sum := sha256.Sum256(binary.BigEndian.AppendUint64(nil, i))
-		digests.Keys, hashes.Keys, pdqs.Keys = append(digests.Keys, sum[:]), append(hashes.Keys, sum[:8]), append(pdqs.Keys, sum[:])
+		digests.Hashes = append(digests.Hashes, sum[:]...)
+		hashes.Hashes = append(hashes.Hashes, sum[:8]...)
+		pdqs.Hashes = append(pdqs.Hashes, sum[:]...)
 	}
 	return opens(t, snapshot.Spec{
 		Origin: "example.org/test", Version: 1, Published: now, Expires: now.Add(time.Hour),
@@ -88,7 +90,7 @@ func opens(t testing.TB, spec snapshot.Spec) *matcher.Matcher {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m, err = snapshot.OpenManifest(signed, snapshot.Trust{Keys: []string{vkey}}, now); err != nil {
+	if m, err = snapshot.OpenManifest(signed, snapshot.Trust{Roles: snapshot.Trusted(vkey)}, now); err != nil {
 		t.Fatal(err)
 	}
 	s, err := snapshot.Open(file, m)
@@ -228,7 +230,7 @@ func TestConfirmed(t *testing.T) {
 	m := lists(t, pictures.Photo(1, 300, 200))
 	single := opens(t, snapshot.Spec{
 		Origin: "example.org/test", Version: 1, Published: now, Expires: now.Add(time.Hour), Distance: 5,
-		Lanes: []snapshot.LaneKeys{{Lane: snapshot.PHash, Keys: [][]byte{make([]byte, 8)}, SingleHash: true}},
+		Lanes: []snapshot.LaneKeys{{Lane: snapshot.PHash, Hashes: make([]byte, 8), SingleHash: true}},
 	})
 	own, other := phash.PDQ{0: 0xff}, phash.PDQ{31: 0x07}
 	for i, c := range []struct {
@@ -323,7 +325,7 @@ func TestOverflow(t *testing.T) {
 	keys := snapshot.LaneKeys{Lane: snapshot.PHash, Probes: 4096, Error: 1e-9}
 	for a := range 64 {
 		for b := range a {
-			keys.Keys = append(keys.Keys, binary.BigEndian.AppendUint64(nil, uint64(im.PHash)^1<<a^1<<b))
+			keys.Hashes = binary.BigEndian.AppendUint64(keys.Hashes, uint64(im.PHash)^1<<a^1<<b)
 		}
 	}
 	f := check(t, opens(t, snapshot.Spec{
@@ -355,7 +357,7 @@ func BenchmarkCheck(b *testing.B) {
 	keys := snapshot.LaneKeys{Lane: snapshot.PHash}
 	for i := range uint64(100_000) {
 		sum := sha256.Sum256(binary.BigEndian.AppendUint64(nil, i))
-		keys.Keys = append(keys.Keys, sum[:8])
+		keys.Hashes = append(keys.Hashes, sum[:8]...)
 	}
 	m := opens(b, snapshot.Spec{
 		Origin: "example.org/test", Version: 1, Published: now, Expires: now.Add(time.Hour), Lanes: []snapshot.LaneKeys{keys},

@@ -10,6 +10,7 @@
 package main
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -31,6 +32,8 @@ func main() {
 	js.Global().Call("presealReady", map[string]any{
 		"version":      version,
 		"openManifest": function(e.openManifest),
+		"openChunks":   function(e.openChunks),
+		"applyDelta":   function(e.applyDelta),
 		"openSnapshot": function(e.openSnapshot),
 		"sniff":        function(sniff),
 		"check":        function(e.check),
@@ -52,46 +55,101 @@ func (e *engine) openManifest(args []js.Value) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := args[1]
-	trust := snapshot.Trust{
-		Threshold: t.Get("threshold").Int(), Origin: t.Get("origin").String(), Purpose: t.Get("purpose").String(),
-		MinVersion: uint64(t.Get("minVersion").Float()),
-	}
-	for i := range t.Get("keys").Length() {
-		trust.Keys = append(trust.Keys, t.Get("keys").Index(i).String())
+	trust, err := trustOf(args[1])
+	if err != nil {
+		return nil, err
 	}
 	m, err := snapshot.OpenManifest(note, trust, moment(args[2]))
 	if err != nil {
 		return nil, err
 	}
 	e.manifest = m
-	signers, lanes := []any{}, []any{}
+	signers, deltas, lanes := []any{}, []any{}, []any{}
 	for _, s := range m.Signers {
-		signers = append(signers, s)
+		signers = append(signers, map[string]any{"name": s.Name, "role": s.Role})
+	}
+	for _, d := range m.Deltas {
+		deltas = append(deltas, map[string]any{
+			"from": float64(d.Version), "source": snapshot.FileName(d.Source), "file": d.FileName(), "size": float64(d.Size),
+		})
 	}
 	for _, l := range m.Lanes {
 		lanes = append(lanes, map[string]any{
-			"lane": l.Lane.String(), "entries": float64(l.Entries), "error": l.Error, "probes": l.Probes,
-			"proof": string(l.Proof),
+			"lane": l.Lane.String(), "entries": float64(l.Entries), "capacity": float64(l.Capacity), "error": l.Error,
+			"probes": l.Probes, "proof": string(l.Proof),
 		})
 	}
+	mark := m.Mark()
 	return map[string]any{
 		"origin": m.Origin, "purpose": m.Purpose, "version": float64(m.Version),
 		"published": float64(m.Published.UnixMilli()), "expires": float64(m.Expires.UnixMilli()),
-		"signers": signers, "file": m.FileName(), "size": float64(m.Size), "distance": m.Distance, "lanes": lanes,
+		"signers": signers, "file": m.FileName(), "chunks": m.ChunksName(), "size": float64(m.Size), "deltas": deltas,
+		"distance": m.Distance, "lanes": lanes,
+		"mark": map[string]any{"version": float64(mark.Version), "hash": hex.EncodeToString(mark.Hash[:])},
 	}, nil
 }
 
-// openSnapshot(file: Uint8Array)
+// trustOf reads {roles: {name, keys: string[]}[], threshold, origin, purpose, minVersion, seen?: {version, hash}}.
+func trustOf(v js.Value) (snapshot.Trust, error) {
+	t := snapshot.Trust{
+		Threshold: v.Get("threshold").Int(), Origin: v.Get("origin").String(), Purpose: v.Get("purpose").String(),
+		MinVersion: uint64(v.Get("minVersion").Float()),
+	}
+	for i := range v.Get("roles").Length() {
+		given := v.Get("roles").Index(i)
+		role := snapshot.Role{Name: given.Get("name").String()}
+		for k := range given.Get("keys").Length() {
+			role.Keys = append(role.Keys, given.Get("keys").Index(k).String())
+		}
+		t.Roles = append(t.Roles, role)
+	}
+	if seen := v.Get("seen"); !seen.IsUndefined() {
+		t.Seen.Version = uint64(seen.Get("version").Float())
+		hash, err := hex.DecodeString(seen.Get("hash").String())
+		if err != nil || copy(t.Seen.Hash[:], hash) != len(t.Seen.Hash) {
+			return t, errors.New("the hash of a mark is not 32 bytes in hexadecimal")
+		}
+	}
+	return t, nil
+}
+
+// openChunks(leaves: Uint8Array)
+func (e *engine) openChunks(args []js.Value) (any, error) {
+	if e.manifest == nil {
+		return nil, errors.New("no manifest is open")
+	}
+	leaves, err := copyBytes(args[0], snapshot.MaxSnapshot/snapshot.ChunkSize*32+1, nil)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := e.manifest.OpenChunks(leaves); err != nil {
+		return nil, err
+	}
+	return map[string]any{"hashes": uint8Array(leaves)}, nil
+}
+
+// applyDelta(delta: Uint8Array)
+func (e *engine) applyDelta(args []js.Value) (any, error) {
+	if e.manifest == nil || e.matcher == nil {
+		return nil, errors.New("no manifest or snapshot is open")
+	}
+	delta, err := copyBytes(args[0], snapshot.MaxDelta+1, nil)
+	if err != nil {
+		return nil, err
+	}
+	file, err := e.matcher.Snapshot().Apply(delta, e.manifest)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"file": uint8Array(file)}, nil
+}
+
+// openSnapshot(file: Uint8Array): the snapshot goes on to read from it, so it must stay as it is.
 func (e *engine) openSnapshot(args []js.Value) (any, error) {
 	if e.manifest == nil {
 		return nil, errors.New("no manifest is open")
 	}
-	file, err := copyBytes(args[0], snapshot.MaxSnapshot, nil)
-	if err != nil {
-		return nil, err
-	}
-	s, err := snapshot.Open(file, e.manifest)
+	s, err := snapshot.OpenAt(readerAt{args[0]}, e.manifest)
 	if err != nil {
 		return nil, err
 	}
@@ -258,6 +316,9 @@ func moment(ms js.Value) time.Time { return time.UnixMilli(int64(ms.Float())) }
 type readerAt struct{ array js.Value }
 
 func (r readerAt) ReadAt(p []byte, at int64) (int, error) {
+	if at >= int64(r.array.Length()) {
+		return 0, io.EOF
+	}
 	n := js.CopyBytesToGo(p, r.array.Call("subarray", int(at), int(at)+len(p)))
 	if n < len(p) {
 		return n, io.EOF

@@ -1,10 +1,12 @@
 // Completes dist after tsc: the engine and wasm_exec.js, which make builds (the flags are in the Makefile), release.js with
-// the version and the engine's digest, and the licences of everything that is in them.
+// the version and the engine's digest, ristretto.js with the modules that it imports, and the licences of everything that
+// is in them.
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { build } from "esbuild";
 import { thirdParty } from "./licences.mjs";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -23,5 +25,19 @@ const release = {
 const lines = Object.entries(release).map(([name, value]) => `export const ${name} = ${JSON.stringify(value)};\n`);
 writeFileSync(join(dist, "release.js"), lines.join(""));
 
+// Workers have no import maps, so what comes from node_modules has to be in the file.
+const ristretto = join(dist, "ristretto.js");
+const { metafile } = await build({
+  absWorkingDir: join(root, "js"),
+  entryPoints: [ristretto],
+  outfile: ristretto,
+  allowOverwrite: true,
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  minify: true,
+  metafile: true,
+});
+
 copyFileSync(join(root, "LICENSE"), join(dist, "LICENSE"));
-writeFileSync(join(dist, "LICENSE-THIRD-PARTY"), thirdParty(root));
+writeFileSync(join(dist, "LICENSE-THIRD-PARTY"), thirdParty(root, Object.keys(metafile.inputs)));

@@ -1,4 +1,5 @@
-// The licences of what the engine and wasm_exec.js contain: Go itself and the modules whose packages are linked.
+// The licences of what dist contains: Go itself and the modules whose packages are linked into the engine, and the packages
+// that are bundled into scripts.
 
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
@@ -6,8 +7,8 @@ import { dirname, join, relative } from "node:path";
 
 const LICENCE = /^(LICEN[CS]E|COPYING|NOTICE|PATENTS)(\.(txt|md))?$/i;
 
-/** The text of dist/LICENSE-THIRD-PARTY. */
-export function thirdParty(root) {
+/** The text of dist/LICENSE-THIRD-PARTY. Bundled are the paths of modules, seen from js. */
+export function thirdParty(root, bundled) {
   const texts = new Map();
   const goroot = go(root, "env", "GOROOT").trim();
   const version = go(root, "env", "GOVERSION").trim();
@@ -24,9 +25,14 @@ export function thirdParty(root) {
       if (notices.length > 0) add(path, notices.join("\n\n"));
     }
   }
+  for (const folder of packagesOf(bundled)) {
+    const path = join(root, "js", folder);
+    const { name, version } = JSON.parse(readFileSync(join(path, "package.json"), "utf8"));
+    for (const [file, text] of licencesIn(path)) texts.set(`${name} ${version}, ${file}`, text);
+  }
   const rule = "=".repeat(80);
   const parts = [...texts].sort().map(([title, text]) => `${rule}\n${title}\n${rule}\n\n${text.trim()}\n`);
-  return `preseal.wasm and wasm_exec.js contain code under these licences.\n\n${parts.join("\n")}`;
+  return `preseal.wasm, wasm_exec.js and ristretto.js contain code under these licences.\n\n${parts.join("\n")}`;
 }
 
 /** The packages of other modules that the engine is linked from. */
@@ -38,6 +44,11 @@ function linkedPackages(root) {
     const [module, top, folder, files] = line.split("\t");
     return { module, top, folder, files: files.split("/") };
   });
+}
+
+/** The folders of the packages that modules come from. */
+function packagesOf(modules) {
+  return new Set(modules.flatMap((path) => path.match(/^node_modules\/(@[^/]+\/)?[^/]+/)?.[0] ?? []));
 }
 
 function licencesIn(folder) {

@@ -44,7 +44,7 @@ const MAX_BYTES = 512 << 20;
 /** Picture formats that the engine knows and that browsers may refuse. */
 const REFUSED: readonly string[] = ["heic", "svg", "tiff", "pdf"];
 
-const confirmation: Confirmation = plain;
+const confirmation: Confirmation<Answer> = plain;
 
 /**
  * Checks one file.
@@ -154,7 +154,7 @@ function sniff(bytes: Uint8Array, engine: Engine): Sniffed | Gap {
 }
 
 async function confirm(finding: Finding, base: string, report: Report, desk: Desk): Promise<Answer[]> {
-  const question = confirmation.ask(finding.candidates.map(({ lane, key }) => ({ lane, bytes: key })));
+  const question = await confirmation.ask(finding.candidates.map(({ lane, key }) => ({ lane, bytes: key })));
   desk.onProgress({ phase: "confirm", request: question.request });
   const init = {
     method: "POST",

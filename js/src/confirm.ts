@@ -14,8 +14,12 @@ export interface Answer {
   hashes: Uint8Array[];
 }
 
-/** One exchange with the confirmation server: the bytes to send, and how to read the bytes that come back. */
-export interface Question {
+/**
+ * One exchange with the confirmation server: the bytes to send, and how to read the bytes that come back. The plain
+ * protocol answers with an {@link Answer} for each key; the private one with an {@link Output}, which only the client can
+ * make something of.
+ */
+export interface Question<A> {
   /** Where the request goes, relative to the confirmation's base URL. */
   path: string;
   request: Uint8Array<ArrayBuffer>;
@@ -24,14 +28,19 @@ export interface Question {
   /**
    * One answer for each key, in the order asked.
    *
-   * @throws PresealError `bad-answer` if the response is not well formed.
+   * @throws PresealError `bad-answer` if the response is not well formed; in the private protocol also `bad-proof` if the
+   * server used another secret than its public key's, and `unknown-key`, `busy` or `server` if it refused.
    */
-  answers(response: Uint8Array): Answer[];
+  answers(response: Uint8Array): A[];
 }
 
-/** A way to ask. The private protocol will be another one. */
-export interface Confirmation {
-  ask(keys: readonly Key[]): Question;
+/** What the server's function makes of a key, 64 bytes: secret, and meaningless without the snapshot. */
+export type Output = Uint8Array<ArrayBuffer>;
+
+/** A way to ask about 1 to {@link MAX_KEYS} keys. */
+export interface Confirmation<A> {
+  /** @throws RangeError if there are none or too many. */
+  ask(keys: readonly Key[]): Question<A> | Promise<Question<A>>;
 }
 
 /** The most keys of one question. */
@@ -41,6 +50,12 @@ export const MAX_KEYS = 16;
 export const CONTENT_TYPE = "application/vnd.preseal.confirm";
 
 const LANES: Record<Lane, number> = { sha256: 1, md5: 2, phash: 3, pdq: 4 };
+
+/** A key as both protocols write it: lane, length, bytes. */
+export function keyBytes({ lane, bytes }: Key): number[] {
+  return [LANES[lane], bytes.length, ...bytes];
+}
+
 const REQUEST = 1;
 const RESPONSE = 2;
 const PLAIN = 0;
@@ -60,19 +75,22 @@ const SINGLE_HASH = 255;
  *
  * with h from 1 to 254, or 0 for "not listed", or 255 for "listed" without a hash.
  */
-export const plain: Confirmation = {
-  ask(keys) {
-    if (keys.length < 1 || keys.length > MAX_KEYS) throw new RangeError(`${keys.length} keys; want 1 to ${MAX_KEYS}`);
-    const bytes = [REQUEST, PLAIN, keys.length];
-    for (const key of keys) bytes.push(LANES[key.lane], key.bytes.length, ...key.bytes);
+export const plain = {
+  ask(keys: readonly Key[]): Question<Answer> {
+    checkCount(keys);
     return {
       path: "plain",
-      request: Uint8Array.from(bytes),
+      request: Uint8Array.of(REQUEST, PLAIN, keys.length, ...keys.flatMap(keyBytes)),
       maxResponse: HEADER + keys.length * (1 + MAX_HASHES * HASH),
       answers: (response) => plainAnswers(response, keys.length),
     };
   },
-};
+} satisfies Confirmation<Answer>;
+
+/** @throws RangeError if a question cannot hold the keys. */
+export function checkCount(keys: readonly Key[]): void {
+  if (keys.length < 1 || keys.length > MAX_KEYS) throw new RangeError(`${keys.length} keys; want 1 to ${MAX_KEYS}`);
+}
 
 function plainAnswers(response: Uint8Array, count: number): Answer[] {
   const [type, version, n] = response;
@@ -93,6 +111,7 @@ function plainAnswers(response: Uint8Array, count: number): Answer[] {
   return answers;
 }
 
-function malformed(message: string): PresealError {
+/** The error of a response that the protocol does not allow. */
+export function malformed(message: string): PresealError {
   return new PresealError("bad-answer", `confirmation: the response is not well formed: ${message}`);
 }

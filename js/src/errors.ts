@@ -1,7 +1,9 @@
 /**
- * Why something failed. `network`, `timeout`, `server` (an HTTP status), `bad-answer`, `integrity` (the engine's bytes are
- * not the ones this package was built with), `version-mismatch`, `engine-failed`, `closed` and `bad-message` come from the
- * package; the others are the reasons for which a snapshot or an update of it is refused, in the order of the checks.
+ * Why something failed. `network`, `timeout`, `server` (an HTTP status), `bad-answer`, `bad-proof` (the confirmation server
+ * does not have the secret that the snapshot's public key promises), `unknown-key` (it has the key of another snapshot),
+ * `busy` (it answers no more questions for now), `integrity` (the engine's bytes are not the ones this package was built
+ * with), `version-mismatch`, `engine-failed`, `closed` and `bad-message` come from the package; the others are the reasons
+ * for which a snapshot or an update of it is refused, in the order of the checks.
  */
 export type ErrorCode = (typeof CODES)[number];
 
@@ -10,6 +12,9 @@ const CODES = [
   "timeout",
   "server",
   "bad-answer",
+  "bad-proof",
+  "unknown-key",
+  "busy",
   "integrity",
   "version-mismatch",
   "engine-failed",

@@ -98,6 +98,8 @@ const OUTAGES: readonly string[] = [
   "network",
   "timeout",
   "server",
+  "unknown-key",
+  "busy",
   "engine-failed",
   "closed",
   "no-confirmation",

@@ -1,15 +1,12 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
 import { type Key, plain } from "../confirm.js";
-import { PresealError } from "../index.js";
-import { root } from "./browser.js";
+import { coded, read } from "./vectors.js";
 
 const phash: Key = { lane: "phash", bytes: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8) };
 const sha256: Key = { lane: "sha256", bytes: new Uint8Array(32).fill(9) };
 const hashes = (...values: number[]) => values.flatMap((value) => Array<number>(32).fill(value));
-const isBadAnswer = (error: unknown) => error instanceof PresealError && error.code === "bad-answer";
+const isBadAnswer = coded("bad-answer");
 
 interface Vector {
   keys: { lane: Key["lane"]; key: string }[];
@@ -19,7 +16,7 @@ interface Vector {
   hashes: string[][];
 }
 
-const vectors: Vector[] = JSON.parse(readFileSync(join(root, "testdata", "vectors", "confirm-plain.json"), "utf8"));
+const vectors = read<Vector[]>("confirm", "plain.json");
 
 for (const { keys, request, response, listed, hashes } of vectors) {
   const question = plain.ask(keys.map(({ lane, key }) => ({ lane, bytes: Buffer.from(key, "hex") })));

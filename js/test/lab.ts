@@ -10,6 +10,7 @@ import {
   type SnapshotInfo,
   type Verdict,
 } from "../index.js";
+import { voprf } from "../voprf.js";
 
 export { forget, overwrite, stored } from "./labstore.js";
 
@@ -223,6 +224,22 @@ export async function provoke(messages: unknown[], wanted: number): Promise<unkn
   });
   worker.terminate();
   return replies;
+}
+
+/** Asks the server at a URL privately about a number of keys; returns the outputs, and the milliseconds besides waiting. */
+export async function evaluate(url: string, publicKey: number[], count: number) {
+  const keys = Array.from({ length: count }, (_, i) => ({ lane: "phash" as const, bytes: new Uint8Array(8).fill(i) }));
+  const start = performance.now();
+  const question = await voprf(Uint8Array.from(publicKey)).ask(keys);
+  const asked = performance.now();
+  const response = await fetch(new URL(question.path, new URL(url, location.href)), {
+    method: "POST",
+    body: question.request,
+  });
+  const body = new Uint8Array(await response.arrayBuffer());
+  const answered = performance.now();
+  const outputs = question.answers(body).map((output) => [...output]);
+  return { outputs, ms: asked - start + performance.now() - answered };
 }
 
 function file(name: string): File {

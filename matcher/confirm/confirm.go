@@ -2,13 +2,23 @@
 // keys into a request and a response into answers; carrying the bytes is the
 // caller's. PROTOCOL.md beside this file specifies the messages.
 //
-// There is one protocol for now, the plain one: the server sees the keys. It
-// is for development and for lists that are public, and a private one with the
-// same interfaces will replace it.
+// There are two protocols. With the private one, package voprf below this
+// folder, the server learns nothing about the keys, and the client an Output
+// for each of them, with which it looks up the snapshot and opens the entries:
+//
+//	client                                          server
+//	keys ─ blind ─► request     m elements ───────► evaluate with its secret,
+//	                                                prove that it did
+//	outputs ◄─ verify, unblind ◄─ m elements, proof ─┘
+//
+// It needs arithmetic that the engine is not to carry, which is why it has a
+// package of its own. The plain one shows the server the keys. It is for
+// development and for lists that are public.
 package confirm
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/preseal/preseal/matcher/phash"
 	"github.com/preseal/preseal/matcher/snapshot"
@@ -31,8 +41,16 @@ const (
 
 // A Key is a candidate: a key that hit the filter of a lane.
 type Key struct {
-	Lane  snapshot.Lane
-	Bytes []byte
+	Lane  snapshot.Lane // 255 at most
+	Bytes []byte        // 1 to 32 of them
+}
+
+// append adds lane | length | bytes to b, as both protocols have it.
+func (k Key) append(b []byte) ([]byte, error) {
+	if k.Lane > 255 || len(k.Bytes) < 1 || len(k.Bytes) > maxKey {
+		return nil, fmt.Errorf("a key of %d bytes in lane %s cannot be asked for", len(k.Bytes), k.Lane)
+	}
+	return append(append(b, byte(k.Lane), byte(len(k.Bytes))), k.Bytes...), nil
 }
 
 // An Answer is what the server says of one key.

@@ -33,11 +33,10 @@ func (PlainClient) Ask(keys []Key) (Question, error) {
 	}
 	q := plainQuestion{typeRequest, plain, byte(len(keys))}
 	for _, k := range keys {
-		if k.Lane > 255 || len(k.Bytes) < 1 || len(k.Bytes) > maxKey {
-			return nil, fmt.Errorf("a key of %d bytes in lane %s cannot be asked for", len(k.Bytes), k.Lane)
+		var err error
+		if q, err = k.append(q); err != nil {
+			return nil, err
 		}
-		q = append(q, byte(k.Lane), byte(len(k.Bytes)))
-		q = append(q, k.Bytes...)
 	}
 	return q, nil
 }

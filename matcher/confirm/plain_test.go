@@ -79,7 +79,7 @@ func TestPlainRoundTrip(t *testing.T) {
 		}
 		all = append(all, v)
 	}
-	vectors.Check(t, "../..", "confirm-plain.json", all)
+	vectors.Check(t, "../..", "confirm/plain.json", all)
 }
 
 func TestPlainRejects(t *testing.T) {

@@ -1,7 +1,7 @@
 package snapshot
 
 import (
-	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -37,23 +37,41 @@ type Spec struct {
 	Previous  [32]byte
 	Distance  int        // of the second hash; 0 means DefaultDistance
 	Lanes     []LaneKeys // in any order, each lane once; empty ones are left out
+	Outputs   *OutputsSpec
+	// Base is an earlier snapshot of the list, or nil. What a lane does not say of
+	// itself is as it was there, so that a delta can lead from it.
+	Base *Snapshot
 }
 
 // LaneKeys are the entries of one lane.
 type LaneKeys struct {
-	Lane    Lane
-	Keys    [][]byte // hashes, each Lane.HashSize bytes; repetitions count once
-	Probes  int      // 0 means 1 for digests, DefaultProbes for perceptual hashes
-	Error   float64  // per probe; 0 means DefaultDigestError, or what DefaultCandidates needs
-	KeyBits int      // of PDQ keys; 0 means PDQKeyBits of entries and Probes
-	Kind    Kind     // "" means Rice
+	Lane Lane
+	// Hashes are the listed ones, one after the other, Lane.HashSize bytes each, in
+	// any order; repetitions count once.
+	Hashes   []byte
+	Capacity uint64  // entries that the filter is sized for; 0 means as many as there are
+	Probes   int     // 0 means 1 for digests, DefaultProbes for perceptual hashes
+	Error    float64 // per probe, with Capacity entries; 0 means DefaultDigestError, or what DefaultCandidates needs
+	KeyBits  int     // of PDQ keys; 0 means PDQKeyBits of Capacity and Probes
+	Kind     Kind    // "" means Rice
 	// SingleHash says that some PHash entries have no PDQ hash to confirm with.
 	SingleHash bool
 }
 
+// An OutgrownError says that a lane has more than twice the entries that its filter
+// was sized for.
+type OutgrownError struct {
+	Lane              Lane
+	Entries, Capacity uint64
+}
+
+func (e *OutgrownError) Error() string {
+	return fmt.Sprintf("%d entries are more than twice the %d that the filter was sized for", e.Entries, e.Capacity)
+}
+
 // Build makes a snapshot file and its manifest, which remains to be signed.
 // The same spec always makes the same bytes, so that a second signer can build
-// it anew and compare. The slices of keys are sorted and compacted in place.
+// it anew and compare. It wraps *OutgrownError if a lane has outgrown its capacity.
 func Build(spec Spec) (file []byte, m *Manifest, err error) {
 	m = &Manifest{
 		Origin: spec.Origin, Purpose: spec.Purpose, Version: spec.Version, Previous: spec.Previous,
@@ -68,92 +86,121 @@ func Build(spec Spec) (file []byte, m *Manifest, err error) {
 	lanes := slices.Clone(spec.Lanes)
 	slices.SortFunc(lanes, func(a, b LaneKeys) int { return int(a.Lane) - int(b.Lane) })
 	var rows []row
-	var sections [][]byte
+	var filters []*filter
 	for i, l := range lanes {
-		if len(l.Keys) == 0 {
+		if len(l.Hashes) == 0 {
 			continue
 		}
 		if i > 0 && lanes[i-1].Lane == l.Lane {
 			return nil, nil, fmt.Errorf("build snapshot: lane %s is given twice", l.Lane)
 		}
-		r, data, info, err := buildLane(l, spec.Origin)
+		l.follow(spec.Base)
+		f, info, err := buildLane(l, spec.Origin)
 		if err != nil {
 			return nil, nil, fmt.Errorf("build snapshot: lane %s: %w", l.Lane, err)
 		}
-		rows, sections, m.Lanes = append(rows, r), append(sections, data), append(m.Lanes, info)
+		rows, filters, m.Lanes = append(rows, f.tableRow()), append(filters, f), append(m.Lanes, info)
 	}
 	if len(rows) == 0 {
 		return nil, nil, errors.New("build snapshot: the list has no entries")
 	}
-	file = encodeContainer(spec.Version, rows, sections)
+	if spec.Outputs != nil {
+		r, err := spec.Outputs.tableRow(spec.Base)
+		if err != nil {
+			return nil, nil, fmt.Errorf("build snapshot: outputs: %w", err)
+		}
+		rows, m.OPRF = append(rows, r), &spec.Outputs.Key
+	}
+	file, err = layOut(spec.Version, rows, 0, func(i int, b []byte) (_ []byte, err error) {
+		start := len(b)
+		if i < len(filters) {
+			b, err = filters[i].append(b)
+		} else {
+			b = spec.Outputs.append(b, rows[i].bits)
+		}
+		rows[i].sum = sha256.Sum256(b[start:])
+		return b, err
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("build snapshot: %w", err)
+	}
 	if len(file) > MaxSnapshot {
 		return nil, nil, fmt.Errorf("build snapshot: %d bytes are more than %d", len(file), MaxSnapshot)
 	}
-	m.Hash, m.Size = sha256.Sum256(file), int64(len(file))
+	m.Hash, m.Size, m.Tree = sha256.Sum256(file), int64(len(file)), treeHash(MakeChunks(file))
+	m.Head = sha256.Sum256(file[:headerSize+rowSize*len(rows)])
 	if _, err := parseManifest(m.Text()); err != nil {
 		return nil, nil, fmt.Errorf("build snapshot: %w", err)
 	}
 	return file, m, nil
 }
 
-func buildLane(l LaneKeys, origin string) (r row, data []byte, info LaneInfo, err error) {
-	hashSize, size := l.Lane.HashSize(), l.Lane.KeySize()
-	if size == 0 {
-		return r, nil, info, errors.New("not supported")
+// follow takes from base what the lane leaves open.
+func (l *LaneKeys) follow(base *Snapshot) {
+	if base == nil {
+		return
 	}
-	for _, k := range l.Keys {
-		if len(k) != hashSize {
-			return r, nil, info, fmt.Errorf("a hash has %d bytes, not %d", len(k), hashSize)
+	info, _ := base.manifest.Lane(l.Lane)
+	for _, s := range base.sections {
+		if s.Lane != l.Lane {
+			continue
 		}
+		l.Kind = cmp.Or(l.Kind, s.Kind)
+		l.Capacity = cmp.Or(l.Capacity, info.Capacity)
+		if l.Probes == 0 || l.Probes == info.Probes {
+			l.Error = cmp.Or(l.Error, info.Error)
+		}
+		l.Probes = cmp.Or(l.Probes, info.Probes)
+		l.KeyBits = cmp.Or(l.KeyBits, s.KeyBits)
 	}
-	slices.SortFunc(l.Keys, bytes.Compare)
-	hashes := slices.CompactFunc(l.Keys, bytes.Equal)
-	l.setDefaults(len(hashes))
-	if l.Kind != Rice && l.Kind != Bloom {
-		return r, nil, info, fmt.Errorf("there is no kind %.20q", l.Kind)
-	}
-	if l.Probes < 1 || l.Probes > MaxProbes || !(l.Error > 0 && l.Error <= 0.5) {
-		return r, nil, info, fmt.Errorf("%d probes with an error rate of %g are out of range", l.Probes, l.Error)
-	}
-	if l.Lane == PDQ && (l.KeyBits < MinKeyBits || l.KeyBits > MaxKeyBits) {
-		return r, nil, info, fmt.Errorf("keys of %d bits are out of range", l.KeyBits)
-	}
+}
 
-	// Hashes can share a key: the frames of a film do.
-	keys := make([][]byte, len(hashes))
-	for i, hash := range hashes {
-		keys[i] = KeyOf(l.Lane, hash, l.KeyBits)
+func buildLane(l LaneKeys, origin string) (*filter, LaneInfo, error) {
+	size := l.Lane.HashSize()
+	if size == 0 {
+		return nil, LaneInfo{}, errors.New("not supported")
 	}
-	slices.SortFunc(keys, bytes.Compare)
-	keys = slices.CompactFunc(keys, bytes.Equal)
-	entries := uint64(len(keys))
-	if bits := filterBits(entries+1, l.Kind, l.Error); l.Kind == Bloom && bits > maxBits {
-		return r, nil, info, fmt.Errorf("%d entries need a filter of %d bits, more than %d", entries, bits, maxBits)
+	if len(l.Hashes)%size != 0 {
+		return nil, LaneInfo{}, fmt.Errorf("%d bytes are no hashes of %d bytes each", len(l.Hashes), size)
 	}
-
-	f := newFilter(&l, entries, seed(origin, l.Lane))
-	for _, key := range keys {
-		f.add(key)
+	l.setDefaults(uint64(len(l.Hashes) / size))
+	if err := l.validate(); err != nil {
+		return nil, LaneInfo{}, err
 	}
-	info = LaneInfo{Lane: l.Lane, Entries: entries, Error: l.Error, Probes: l.Probes, Proof: l.proof()}
-	info.Hit = KeyOf(l.Lane, derive(hashSize, "hit", origin, l.Lane, 0), l.KeyBits)
+	f := newFilter(&l, seed(origin, l.Lane))
+	f.fill(l.Hashes)
+	if f.Entries > 2*l.Capacity {
+		return nil, LaneInfo{}, &OutgrownError{l.Lane, f.Entries, l.Capacity}
+	}
+	info := LaneInfo{
+		Lane: l.Lane, Entries: f.Entries, Capacity: l.Capacity, Error: l.Error, Probes: l.Probes, Proof: l.proof(),
+		Hit: KeyOf(l.Lane, derive(size, "hit", origin, l.Lane, 0), l.KeyBits),
+	}
 	f.add(info.Hit)
 	f.finish()
 	for i := uint32(0); ; i++ {
-		info.Miss = KeyOf(l.Lane, derive(hashSize, "miss", origin, l.Lane, i), l.KeyBits)
+		info.Miss = KeyOf(l.Lane, derive(size, "miss", origin, l.Lane, i), l.KeyBits)
 		if !f.contains(info.Miss) {
-			break
+			return f, info, nil
 		}
 	}
-	r = row{
-		kind: kindRice, lane: uint16(l.Lane), flags: critical, entries: entries,
-		bits: f.Bits, k: uint32(f.K), keyBits: uint32(l.KeyBits), seed: f.seed,
+}
+
+func (l *LaneKeys) validate() error {
+	switch {
+	case l.Kind != Rice && l.Kind != Bloom:
+		return fmt.Errorf("there is no kind %.20q", l.Kind)
+	case l.Probes < 1 || l.Probes > MaxProbes || !(l.Error > 0 && l.Error <= 0.5):
+		return fmt.Errorf("%d probes with an error rate of %g are out of range", l.Probes, l.Error)
+	case l.Lane == PDQ && (l.KeyBits < MinKeyBits || l.KeyBits > MaxKeyBits):
+		return fmt.Errorf("keys of %d bits are out of range", l.KeyBits)
+	case l.Capacity < 1 || l.Capacity > maxEntries:
+		return fmt.Errorf("a capacity of %d entries is out of range", l.Capacity)
 	}
-	if f.Kind == Bloom {
-		r.kind = kindBloom
+	if bits := filterBits(l.Capacity+1, l.Kind, l.Error); l.Kind == Bloom && bits > maxBits {
+		return fmt.Errorf("%d entries need a filter of %d bits, more than %d", l.Capacity, bits, maxBits)
 	}
-	data, err = f.encode()
-	return r, data, info, err
+	return nil
 }
 
 // KeyOf returns what a filter holds of a hash: the hash itself, but for PDQ its
@@ -162,7 +209,15 @@ func KeyOf(lane Lane, hash []byte, keyBits int) []byte {
 	if lane != PDQ {
 		return hash
 	}
-	return binary.BigEndian.AppendUint64(nil, phash.PDQ(hash).Key(keyBits))
+	return binary.BigEndian.AppendUint64(nil, shortKey(lane, hash, keyBits))
+}
+
+// shortKey is KeyOf for lanes with keys of 8 bytes, as a number.
+func shortKey(lane Lane, hash []byte, keyBits int) uint64 {
+	if lane == PDQ {
+		return phash.PDQ(hash).Key(keyBits)
+	}
+	return binary.BigEndian.Uint64(hash)
 }
 
 // Bounds of the length of PDQ keys, in bits. Below UsualKeyBits, which is what
@@ -205,7 +260,8 @@ func (l *LaneKeys) proof() Proof {
 	return SecondHash
 }
 
-func (l *LaneKeys) setDefaults(entries int) {
+func (l *LaneKeys) setDefaults(entries uint64) {
+	l.Capacity = cmp.Or(l.Capacity, entries)
 	perceptual := l.Lane == PHash || l.Lane == PDQ
 	if l.Probes == 0 {
 		l.Probes = 1
@@ -222,7 +278,7 @@ func (l *LaneKeys) setDefaults(entries int) {
 	if l.Lane != PDQ {
 		l.KeyBits = 8 * l.Lane.KeySize()
 	} else if l.KeyBits == 0 {
-		l.KeyBits = PDQKeyBits(entries, l.Probes)
+		l.KeyBits = PDQKeyBits(int(l.Capacity), l.Probes)
 	}
 }
 

@@ -2,7 +2,6 @@ package snapshot
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
 )
 
@@ -19,7 +18,8 @@ const (
 	maxSections = 64
 	maxEntries  = 1 << 32
 	kindBloom   = 1      // a bits-and-blooms filter in a zstd frame
-	kindRice    = 2      // the set bits of one with a single hash function, Rice coded
+	kindRice    = 2      // the set bits of one with a single hash function, Golomb coded
+	kindPRF     = 3      // outputs of the confirmation's PRF, Golomb coded; of no lane
 	critical    = 1 << 0 // flag: a reader that does not know the kind must reject the file
 )
 
@@ -35,8 +35,7 @@ type row struct {
 	reserved1, reserved2 []byte
 }
 
-func (r *row) encode() []byte {
-	b := make([]byte, 0, rowSize)
+func (r *row) encode(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint16(b, r.kind)
 	b = binary.LittleEndian.AppendUint16(b, r.lane)
 	b = binary.LittleEndian.AppendUint32(b, r.flags)
@@ -65,74 +64,78 @@ func decodeRow(b []byte) row {
 	return r
 }
 
-// encodeContainer lays out the header, the table and the sections. It sets
-// the rows' offset, length and sum.
-func encodeContainer(version uint64, rows []row, sections [][]byte) []byte {
-	at := align(uint64(headerSize + rowSize*len(rows)))
-	for i, data := range sections {
-		rows[i].offset, rows[i].length, rows[i].sum = at, uint64(len(data)), sha256.Sum256(data)
-		at = align(at + uint64(len(data)))
-	}
-	b := make([]byte, 0, at)
+// layOut writes a file of about size bytes: the header, the table and the
+// sections, which add appends one by one. It sets the rows' offset and length, and
+// encodes a row after its section, so that add can set the rest.
+func layOut(version uint64, rows []row, size int, add func(i int, b []byte) ([]byte, error)) ([]byte, error) {
+	b := make([]byte, 0, size)
 	b = append(b, magic...)
 	b = binary.LittleEndian.AppendUint16(b, major)
 	b = binary.LittleEndian.AppendUint16(b, minor)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(rows)))
-	b = binary.LittleEndian.AppendUint64(b, at)
-	b = binary.LittleEndian.AppendUint64(b, version)
-	b = append(b, make([]byte, headerSize-len(b))...)
+	b = append(b, make([]byte, headerSize-len(b)+rowSize*len(rows))...)
+	pad := func() { b = append(b, make([]byte, align(uint64(len(b)))-uint64(len(b)))...) }
 	for i := range rows {
-		b = append(b, rows[i].encode()...)
+		pad()
+		rows[i].offset = uint64(len(b))
+		var err error
+		if b, err = add(i, b); err != nil {
+			return nil, err
+		}
+		rows[i].length = uint64(len(b)) - rows[i].offset
+		rows[i].encode(b[headerSize+rowSize*i:][:0])
 	}
-	for i, data := range sections {
-		b = append(b, make([]byte, rows[i].offset-uint64(len(b)))...)
-		b = append(b, data...)
-	}
-	return append(b, make([]byte, at-uint64(len(b)))...)
+	pad()
+	binary.LittleEndian.PutUint64(b[16:], uint64(len(b)))
+	binary.LittleEndian.PutUint64(b[24:], version)
+	return b, nil
 }
 
 func align(n uint64) uint64 { return (n + alignment - 1) / alignment * alignment }
 
-// decodeContainer returns the section table of a file whose every byte is
-// accounted for: sections in order, without overlap, each with its right
-// hash, and nothing but zeros between them.
-func decodeContainer(b []byte, version uint64) ([]row, error) {
-	if len(b) < headerSize || string(b[:8]) != magic {
+// headSize returns how long header and table are, given the header.
+func headSize(header []byte) (int, error) {
+	if len(header) < headerSize {
+		return 0, failed(Corrupt, "the header is cut")
+	}
+	count := binary.LittleEndian.Uint32(header[12:])
+	if count < 1 || count > maxSections {
+		return 0, failed(Corrupt, "the section table does not fit with %d sections", count)
+	}
+	return headerSize + rowSize*int(count), nil
+}
+
+// decodeHead returns the section table of a file of size bytes: sections in
+// order, without overlap. Their content and the padding remain to be checked.
+func decodeHead(head []byte, size, version uint64) ([]row, error) {
+	if string(head[:8]) != magic {
 		return nil, failed(Corrupt, "the file does not begin like a snapshot")
 	}
-	if v := binary.LittleEndian.Uint16(b[8:]); v != major {
+	if v := binary.LittleEndian.Uint16(head[8:]); v != major {
 		return nil, failed(UnsupportedVersion, "the snapshot has format version %d, not %d", v, major)
 	}
-	count := binary.LittleEndian.Uint32(b[12:])
 	switch {
-	case binary.LittleEndian.Uint64(b[16:]) != uint64(len(b)):
+	case binary.LittleEndian.Uint64(head[16:]) != size:
 		return nil, failed(Corrupt, "the header gives another length than the file has")
-	case binary.LittleEndian.Uint64(b[24:]) != version:
+	case binary.LittleEndian.Uint64(head[24:]) != version:
 		return nil, failed(Corrupt, "the header gives another version than the manifest")
-	case !allZero(b[32:headerSize]):
+	case !allZero(head[32:headerSize]):
 		return nil, failed(Corrupt, "reserved bytes of the header are not zero")
-	case count < 1 || count > maxSections || headerSize+rowSize*int(count) > len(b):
-		return nil, failed(Corrupt, "the section table does not fit with %d sections", count)
 	}
-	rows := make([]row, count)
-	end := uint64(headerSize + rowSize*int(count))
+	rows := make([]row, (len(head)-headerSize)/rowSize)
+	end := uint64(len(head))
 	for i := range rows {
-		at := headerSize + rowSize*i
-		rows[i] = decodeRow(b[at : at+rowSize])
+		rows[i] = decodeRow(head[headerSize+rowSize*i:][:rowSize])
 		r := &rows[i]
 		switch {
-		case r.offset%alignment != 0 || r.offset < end || r.offset > uint64(len(b)) || r.length > uint64(len(b))-r.offset:
+		case r.offset != align(end) || r.offset > size || r.length > size-r.offset:
 			return nil, failed(Corrupt, "section %d lies outside its place", i)
-		case !allZero(b[end:r.offset]):
-			return nil, failed(Corrupt, "bytes before section %d are not zero", i)
 		case !allZero(r.reserved1) || !allZero(r.reserved2) || r.flags&^critical != 0:
 			return nil, failed(Corrupt, "reserved bytes of section %d are not zero", i)
-		case sha256.Sum256(b[r.offset:r.offset+r.length]) != r.sum:
-			return nil, failed(Corrupt, "section %d has another hash than the table says", i)
 		}
 		end = r.offset + r.length
 	}
-	if align(end) != uint64(len(b)) || !allZero(b[end:]) {
+	if align(end) != size {
 		return nil, failed(Corrupt, "bytes follow the last section")
 	}
 	return rows, nil

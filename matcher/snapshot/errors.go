@@ -13,9 +13,12 @@ const (
 	WrongOrigin        Code = "wrong-origin"        // another list than the pinned one
 	WrongPurpose       Code = "wrong-purpose"       // a list for another use
 	RolledBack         Code = "rolled-back"         // older than a version already seen
+	Conflicting        Code = "conflicting"         // not the same as one of this version already seen
+	BrokenChain        Code = "broken-chain"        // not the one after the version already seen
 	NotYetValid        Code = "not-yet-valid"       // published in the future
 	Expired            Code = "expired"             // past its last day
 	Corrupt            Code = "corrupt"             // malformed, or not the file that was signed
+	WrongBase          Code = "wrong-base"          // a delta from another snapshot
 	Overfull           Code = "overfull"            // more than MaxFill of a filter's bits are set
 	Canary             Code = "canary"              // a filter fails the manifest's test keys
 )

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 )
 
 // A short is a filter laid out for the keys of perceptual hashes, of which tens
@@ -31,9 +32,11 @@ func newShort(words []uint64, m uint64, k int, seed [8]byte) short {
 
 func mix1(k uint64) uint64 { return bits.RotateLeft64(k*murmur1, 31) * murmur2 }
 
+func mix2(k uint64) uint64 { return bits.RotateLeft64(k*murmur2, 33) * murmur1 }
+
 // state returns the hash of seed and key before its end. The key is big-endian.
 func (f *short) state(key uint64) (h1, h2 uint64) {
-	h2 = bits.RotateLeft64(bits.RotateLeft64(bits.ReverseBytes64(key)*murmur2, 33)*murmur1, 31) + f.first
+	h2 = bits.RotateLeft64(mix2(bits.ReverseBytes64(key)), 31) + f.first
 	return f.first, h2*5 + murmur4
 }
 
@@ -64,6 +67,41 @@ func (f *short) contains(key uint64) bool {
 func (f *short) has(location uint64) bool {
 	at := location % f.m
 	return f.words[at/64]>>(at%64)&1 == 1
+}
+
+// containsLong is contains for a key of any length, which comes after the seed.
+func (f *short) containsLong(seeded []byte) bool {
+	h := locations(seeded)
+	for i := range f.k {
+		if n := uint64(i); !f.has(h[n%2] + n*h[2+(n+n%2)%4/2]) {
+			return false
+		}
+	}
+	return true
+}
+
+// locations returns the four values that bits-and-blooms derives the positions
+// of data from: MurmurHash3 of it, and of it and a 1.
+func locations(data []byte) [4]uint64 {
+	a, b := murmur(data)
+	c, d := murmur(append(slices.Clip(data), 1))
+	return [4]uint64{a, b, c, d}
+}
+
+func murmur(data []byte) (a, b uint64) {
+	var h1, h2 uint64
+	length := uint64(len(data))
+	for ; len(data) >= 16; data = data[16:] {
+		h1 ^= mix1(binary.LittleEndian.Uint64(data))
+		h1 = (bits.RotateLeft64(h1, 27)+h2)*5 + murmur3
+		h2 ^= mix2(binary.LittleEndian.Uint64(data[8:]))
+		h2 = (bits.RotateLeft64(h2, 31)+h1)*5 + murmur4
+	}
+	var tail [16]byte
+	copy(tail[:], data)
+	h1 ^= mix1(binary.LittleEndian.Uint64(tail[:]))
+	h2 ^= mix2(binary.LittleEndian.Uint64(tail[8:]))
+	return finish(h1, h2, length)
 }
 
 func finish(h1, h2, length uint64) (a, b uint64) {

@@ -2,8 +2,8 @@ package snapshot
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -41,26 +41,63 @@ type Manifest struct {
 	Version   uint64 // rises with every publication, from 1
 	Published time.Time
 	Expires   time.Time
-	Previous  [32]byte // SHA-256 of the manifest before, zero for the first
-	Hash      [32]byte // SHA-256 of the snapshot file
-	Size      int64    // of the snapshot file, in bytes
-	Distance  int      // of the second hash, MaxDistance at most
+	Previous  [32]byte    // of the manifest before: its Mark's Hash, zero for the first
+	Hash      [32]byte    // SHA-256 of the snapshot file
+	Size      int64       // of the snapshot file, in bytes
+	Head      [32]byte    // SHA-256 of its header and section table
+	Tree      [32]byte    // of the file's chunks; see MakeChunks
+	Deltas    []DeltaInfo // from earlier versions, the latest first, MaxDeltas at most
+	Distance  int         // of the second hash, MaxDistance at most
+	OPRF      *OPRF       // of the private confirmation, nil if there is none
 	Lanes     []LaneInfo
 
-	// Signers are the names of the trusted keys that signed, set by
-	// OpenManifest; those of all signatures, unverified, if set by ReadManifest.
-	Signers []string
+	// Signers have signed with trusted keys, if OpenManifest made the manifest. If
+	// ReadManifest did, they are those of all signatures, unverified and without a role.
+	Signers []Signer
+
+	text string // as signed, with its x- lines
+}
+
+// An OPRF names the key of the private confirmation. Package confirm gives both
+// numbers their meaning.
+type OPRF struct {
+	KeyID     [8]byte
+	PublicKey [32]byte
+}
+
+// A DeltaInfo names a file that makes the snapshot out of an earlier one.
+type DeltaInfo struct {
+	Version uint64   // of the earlier snapshot
+	Source  [32]byte // SHA-256 of its file
+	Hash    [32]byte // SHA-256 of the delta
+	Size    int64    // of the delta, in bytes, MaxDelta at most
+}
+
+// FileName returns the name of the delta beside the manifest.
+func (d DeltaInfo) FileName() string { return hex.EncodeToString(d.Hash[:]) + ".delta" }
+
+// DeltaFrom returns the delta from a snapshot, and whether there is one.
+func (m *Manifest) DeltaFrom(source [32]byte) (DeltaInfo, bool) {
+	for _, d := range m.Deltas {
+		if d.Source == source {
+			return d, true
+		}
+	}
+	return DeltaInfo{}, false
 }
 
 // A LaneInfo says how one lane is probed.
 type LaneInfo struct {
 	Lane    Lane
 	Entries uint64
-	Error   float64 // probability that a probe for an unlisted key hits
-	Probes  int     // variants of a key to test
-	Proof   Proof   // what makes a candidate a match
-	Hit     []byte  // canary: a key that is in the filter
-	Miss    []byte  // canary: a key that is not
+	// Capacity is how many entries the filter was sized for. It never changes while a
+	// list goes on; Entries can be twice as many, and double Error then.
+	Capacity uint64
+	Error    float64 // probability that a probe for an unlisted key hits, with Capacity entries
+	Probes   int     // variants of a key to test
+	Proof    Proof   // what makes a candidate a match
+	Hit      []byte  // canary: a key that is in the filter
+	Miss     []byte  // canary: a key that is not
 }
 
 // A Proof says what it takes for a listed key to be a match.
@@ -76,7 +113,10 @@ const (
 )
 
 // FileName returns the name of the snapshot file beside the manifest.
-func (m *Manifest) FileName() string { return hex.EncodeToString(m.Hash[:]) + ".snap" }
+func (m *Manifest) FileName() string { return FileName(m.Hash) }
+
+// FileName returns the name of a snapshot file with this SHA-256.
+func FileName(hash [32]byte) string { return hex.EncodeToString(hash[:]) + ".snap" }
 
 // Lane returns how a lane is probed, and whether the snapshot has it.
 func (m *Manifest) Lane(l Lane) (LaneInfo, bool) {
@@ -88,30 +128,44 @@ func (m *Manifest) Lane(l Lane) (LaneInfo, bool) {
 	return LaneInfo{}, false
 }
 
+// Mark returns what a client that accepts the manifest remembers of it.
+func (m *Manifest) Mark() Mark { return Mark{m.Version, sha256.Sum256([]byte(m.Text()))} }
+
 // Text returns the lines that are signed. FORMAT.md describes them.
 func (m *Manifest) Text() string {
-	var b strings.Builder
-	line := func(key string, values ...any) {
-		b.WriteString(key)
-		for _, v := range values {
-			fmt.Fprint(&b, " ", v)
-		}
-		b.WriteByte('\n')
+	if m.text != "" {
+		return m.text
 	}
-	line("format", format)
-	line("origin", m.Origin)
-	line("purpose", m.Purpose)
-	line("version", m.Version)
-	line("published", m.Published.UTC().Format(timeForm))
-	line("expires", m.Expires.UTC().Format(timeForm))
-	line("previous", hex.EncodeToString(m.Previous[:]))
-	line("snapshot", hex.EncodeToString(m.Hash[:]), m.Size)
-	line("distance", m.Distance)
+	b := appendLine(nil, "format", format)
+	b = appendLine(b, "origin", m.Origin)
+	b = appendLine(b, "purpose", m.Purpose)
+	b = appendLine(b, "version", decimal(m.Version))
+	b = appendLine(b, "published", m.Published.UTC().Format(timeForm))
+	b = appendLine(b, "expires", m.Expires.UTC().Format(timeForm))
+	b = appendLine(b, "previous", hex.EncodeToString(m.Previous[:]))
+	b = appendLine(b, "snapshot", hex.EncodeToString(m.Hash[:]), decimal(uint64(m.Size)), hex.EncodeToString(m.Head[:]), hex.EncodeToString(m.Tree[:]))
+	for _, d := range m.Deltas {
+		b = appendLine(b, "delta", decimal(d.Version), hex.EncodeToString(d.Source[:]), hex.EncodeToString(d.Hash[:]), decimal(uint64(d.Size)))
+	}
+	b = appendLine(b, "distance", strconv.Itoa(m.Distance))
+	if m.OPRF != nil {
+		b = appendLine(b, "oprf", hex.EncodeToString(m.OPRF.KeyID[:]), hex.EncodeToString(m.OPRF.PublicKey[:]))
+	}
 	for _, l := range m.Lanes {
-		line("lane", l.Lane, l.Entries, strconv.FormatFloat(l.Error, 'g', -1, 64), l.Probes, l.Proof,
-			hex.EncodeToString(l.Hit), hex.EncodeToString(l.Miss))
+		b = appendLine(b, "lane", l.Lane.String(), decimal(l.Entries), decimal(l.Capacity), strconv.FormatFloat(l.Error, 'g', -1, 64),
+			strconv.Itoa(l.Probes), string(l.Proof), hex.EncodeToString(l.Hit), hex.EncodeToString(l.Miss))
 	}
-	return b.String()
+	return string(b)
+}
+
+func decimal(n uint64) string { return strconv.FormatUint(n, 10) }
+
+func appendLine(b []byte, key string, values ...string) []byte {
+	b = append(b, key...)
+	for _, v := range values {
+		b = append(append(b, ' '), v...)
+	}
+	return append(b, '\n')
 }
 
 // Sign returns the manifest as a note with the signatures of all signers
@@ -125,93 +179,6 @@ func Sign(m *Manifest, signers ...note.Signer) ([]byte, error) {
 		return nil, fmt.Errorf("sign manifest: %w", err)
 	}
 	return signed, nil
-}
-
-// A Trust is what a client accepts.
-type Trust struct {
-	Keys       []string // verifier keys, as written by note.GenerateKey
-	Threshold  int      // how many different keys must have signed; 0 means 1
-	Origin     string   // the pinned origin; "" accepts any
-	Purpose    string   // the pinned purpose; "" accepts any
-	MinVersion uint64   // the highest version seen so far
-}
-
-// OpenManifest verifies the content of DIR/manifest: its size, signatures,
-// origin, purpose, version and time, in this order. Failed checks are *Error;
-// other errors mean that t is malformed.
-func OpenManifest(b []byte, t Trust, now time.Time) (*Manifest, error) {
-	if len(b) > MaxManifest {
-		return nil, failed(TooLarge, "the manifest has %d bytes, more than %d", len(b), MaxManifest)
-	}
-	keys, err := t.verifiers()
-	if err != nil {
-		return nil, err
-	}
-	n, err := note.Open(b, note.VerifierList(keys...))
-	if err != nil {
-		return nil, failed(Untrusted, "the manifest has no valid signature by a trusted key: %w", err)
-	}
-	// note.Open verifies each signature in Sigs and drops repetitions of a key.
-	if need := max(1, t.Threshold); len(n.Sigs) < need {
-		return nil, failed(Untrusted, "%d trusted keys signed, but %d must", len(n.Sigs), need)
-	}
-	m, err := parseManifest(n.Text)
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range n.Sigs {
-		m.Signers = append(m.Signers, s.Name)
-	}
-	return m, m.check(t, now)
-}
-
-func (t Trust) verifiers() ([]note.Verifier, error) {
-	if len(t.Keys) == 0 {
-		return nil, errors.New("no trusted key is given")
-	}
-	if t.Threshold < 0 || t.Threshold > len(t.Keys) {
-		return nil, fmt.Errorf("%d signatures cannot come from %d trusted keys", t.Threshold, len(t.Keys))
-	}
-	var keys []note.Verifier
-	seen := map[string]bool{}
-	for _, text := range t.Keys {
-		v, err := note.NewVerifier(text)
-		if err != nil {
-			return nil, fmt.Errorf("trusted key %.60q: %w", text, err)
-		}
-		id := fmt.Sprint(v.Name(), "+", v.KeyHash())
-		if seen[id] {
-			return nil, fmt.Errorf("trusted key %.60q is given twice", text)
-		}
-		seen[id] = true
-		keys = append(keys, v)
-	}
-	return keys, nil
-}
-
-func (m *Manifest) check(t Trust, now time.Time) error {
-	switch {
-	case t.Origin != "" && m.Origin != t.Origin:
-		return failed(WrongOrigin, "the origin is %.100q, not %.100q", m.Origin, t.Origin)
-	case t.Purpose != "" && m.Purpose != t.Purpose:
-		return failed(WrongPurpose, "the purpose is %.100q, not %.100q", m.Purpose, t.Purpose)
-	case m.Version < t.MinVersion:
-		return failed(RolledBack, "version %d is older than version %d, which was seen before", m.Version, t.MinVersion)
-	case m.Published.After(now.Add(clockSkew)):
-		return failed(NotYetValid, "the snapshot is published at %s, and it is %s", m.Published.Format(timeForm), now.UTC().Format(timeForm))
-	case m.Size > MaxSnapshot:
-		return failed(TooLarge, "the snapshot has %d bytes, more than %d", m.Size, MaxSnapshot)
-	}
-	return m.CheckExpiry(now)
-}
-
-// CheckExpiry returns an *Error with the code Expired if now is past the
-// manifest's last moment.
-func (m *Manifest) CheckExpiry(now time.Time) error {
-	if now.After(m.Expires) {
-		return failed(Expired, "the snapshot expired at %s, and it is %s", m.Expires.Format(timeForm), now.UTC().Format(timeForm))
-	}
-	return nil
 }
 
 // ReadManifest parses the content of DIR/manifest without verifying anything:
@@ -230,7 +197,7 @@ func ReadManifest(b []byte) (*Manifest, error) {
 	}
 	for line := range strings.Lines(string(signatures)) {
 		if f := strings.Fields(line); len(f) == 3 && f[0] == "—" {
-			m.Signers = append(m.Signers, f[1])
+			m.Signers = append(m.Signers, Signer{Name: f[1]})
 		}
 	}
 	return m, nil

@@ -1,14 +1,15 @@
 package snapshot
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"math/bits"
 
-	"github.com/bits-and-blooms/bloom/v3"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -22,37 +23,42 @@ const (
 	bloomHeaderSize = 24
 )
 
-// Open verifies a snapshot file against its manifest, which OpenManifest
-// returned: size, hash, layout, parameters, fill and canaries, in this order.
-// Failed checks are *Error. b is not kept.
+// Open is OpenAt for a file in memory. The snapshot keeps b, which must not be changed.
 func Open(b []byte, m *Manifest) (*Snapshot, error) {
-	if len(b) > MaxSnapshot {
-		return nil, failed(TooLarge, "the snapshot has %d bytes, more than %d", len(b), MaxSnapshot)
+	return OpenAt(bytes.NewReader(b), m)
+}
+
+// OpenAt verifies a snapshot file against its manifest, which OpenManifest
+// returned: size, hashes, layout, parameters, fill and canaries, in this order.
+// Failed checks are *Error; other errors are r's. The snapshot goes on to read from r: what only a
+// candidate needs is read and verified with the first one.
+func OpenAt(r io.ReaderAt, m *Manifest) (*Snapshot, error) {
+	if m.Size > MaxSnapshot {
+		return nil, failed(TooLarge, "the snapshot has %d bytes, more than %d", m.Size, MaxSnapshot)
 	}
-	if int64(len(b)) != m.Size || sha256.Sum256(b) != m.Hash {
-		return nil, failed(Corrupt, "the snapshot is not the file that was signed")
-	}
-	rows, err := decodeContainer(b, m.Version)
+	s := &Snapshot{manifest: m, file: r}
+	head, err := s.readHead()
 	if err != nil {
 		return nil, err
 	}
-	s := &Snapshot{manifest: m}
-	for i := range rows {
-		r := &rows[i]
-		if r.kind != kindBloom && r.kind != kindRice || Lane(r.lane).KeySize() == 0 {
-			if r.flags&critical != 0 {
-				return nil, failed(UnsupportedVersion, "section %d is of kind %d and lane %s, which this version cannot read", i, r.kind, Lane(r.lane))
-			}
-			continue
-		}
-		sec, err := openSection(r, b[r.offset:r.offset+r.length], m)
-		if err != nil {
+	if s.rows, err = decodeHead(head, uint64(m.Size), m.Version); err != nil {
+		return nil, err
+	}
+	end := uint64(len(head))
+	for i := range s.rows {
+		if err := s.checkPadding(end, s.rows[i].offset); err != nil {
 			return nil, err
 		}
-		if n := len(s.sections); n > 0 && s.sections[n-1].Lane >= sec.Lane {
-			return nil, failed(Corrupt, "the lane %s is out of order", sec.Lane)
+		if err := s.openRow(i); err != nil {
+			return nil, err
 		}
-		s.sections = append(s.sections, sec)
+		end = s.rows[i].offset + s.rows[i].length
+	}
+	if err := s.checkPadding(end, uint64(m.Size)); err != nil {
+		return nil, err
+	}
+	if (s.outputs == nil) != (m.OPRF == nil) {
+		return nil, failed(Corrupt, "outputs without a key in the manifest, or a key without outputs")
 	}
 	if len(s.sections) != len(m.Lanes) {
 		return nil, failed(Corrupt, "the snapshot has %d lanes, but the manifest names %d", len(s.sections), len(m.Lanes))
@@ -63,6 +69,94 @@ func Open(b []byte, m *Manifest) (*Snapshot, error) {
 		}
 	}
 	return s, nil
+}
+
+// readHead returns header and table, which the manifest has the hash of: what it
+// says of the sections, their hashes among it, can be believed then.
+func (s *Snapshot) readHead() ([]byte, error) {
+	header, err := s.read(0, min(headerSize, uint64(s.manifest.Size)))
+	if err != nil {
+		return nil, err
+	}
+	if n, err := s.file.ReadAt(make([]byte, 1), s.manifest.Size); n > 0 || err == nil {
+		return nil, failed(Corrupt, "the snapshot has more than its %d bytes", s.manifest.Size)
+	}
+	size, err := headSize(header)
+	if err != nil {
+		return nil, err
+	}
+	head, err := s.read(0, uint64(size))
+	if err != nil {
+		return nil, err
+	}
+	if sha256.Sum256(head) != s.manifest.Head {
+		return nil, failed(Corrupt, "the snapshot does not begin like the file that was signed")
+	}
+	return head, nil
+}
+
+// read returns bytes of the file.
+func (s *Snapshot) read(at, size uint64) ([]byte, error) {
+	if size > uint64(s.manifest.Size) || at > uint64(s.manifest.Size)-size {
+		return nil, failed(Corrupt, "the snapshot ends before byte %d", at+size)
+	}
+	b := make([]byte, size)
+	n, err := s.file.ReadAt(b, int64(at))
+	if n == len(b) {
+		return b, nil
+	}
+	if err == io.EOF {
+		return nil, failed(Corrupt, "the snapshot has %d bytes, not %d", at+uint64(n), s.manifest.Size)
+	}
+	return nil, fmt.Errorf("read snapshot: %w", err)
+}
+
+// section returns the bytes of a section, verified.
+func (s *Snapshot) section(i int) ([]byte, error) {
+	b, err := s.read(s.rows[i].offset, s.rows[i].length)
+	if err != nil {
+		return nil, err
+	}
+	if sha256.Sum256(b) != s.rows[i].sum {
+		return nil, failed(Corrupt, "section %d is not what was signed", i)
+	}
+	return b, nil
+}
+
+func (s *Snapshot) checkPadding(from, to uint64) error {
+	b, err := s.read(from, to-from)
+	if err == nil && !allZero(b) {
+		err = failed(Corrupt, "bytes before byte %d are not zero", to)
+	}
+	return err
+}
+
+// openRow opens a section, or skips it if it may be.
+func (s *Snapshot) openRow(i int) error {
+	r := &s.rows[i]
+	if r.kind == kindPRF && r.lane == 0 {
+		return s.openOutputs(i)
+	}
+	data, err := s.section(i)
+	if err != nil {
+		return err
+	}
+	if r.kind != kindBloom && r.kind != kindRice || Lane(r.lane).KeySize() == 0 {
+		if r.flags&critical != 0 {
+			return failed(UnsupportedVersion, "section %d is of kind %d and lane %s, which this version cannot read", i, r.kind, Lane(r.lane))
+		}
+		return nil
+	}
+	sec, err := openSection(r, data, s.manifest)
+	if err != nil {
+		return err
+	}
+	if n := len(s.sections); n > 0 && s.sections[n-1].Lane >= sec.Lane {
+		return failed(Corrupt, "the lane %s is out of order", sec.Lane)
+	}
+	sec.row = i
+	s.sections = append(s.sections, sec)
+	return nil
 }
 
 // openSection checks a row's numbers against each other, the manifest and the
@@ -88,25 +182,37 @@ func openSection(r *row, data []byte, m *Manifest) (section, error) {
 		seed: r.seed,
 	}
 	if r.kind == kindRice {
-		return s.openRice(data)
+		s.Kind = Rice
+	}
+	if want := filterBits(info.Capacity+1, s.Kind, info.Error); !near(r.bits, want) {
+		return section{}, failed(Corrupt, "the lane %s has a filter of %d bits, where %d entries with an error of %g need %d", lane, r.bits, info.Capacity, info.Error, want)
+	}
+	if r.kind == kindRice {
+		return s.openRice(data, info.Capacity)
 	}
 	return s.openBloom(data)
 }
 
+// near allows for what floating point makes of filterBits elsewhere.
+func near(bits, want uint64) bool {
+	return math.Abs(float64(bits)-float64(want)) <= 1+float64(want)/1000
+}
+
 // openRice reads positions. Entries may share one: a quarter of them must not.
-func (s section) openRice(data []byte) (section, error) {
+func (s section) openRice(data []byte, capacity uint64) (section, error) {
 	var err error
-	if s.rice, err = decodeRice(data, s.Bits, s.Entries+1); err != nil {
+	if s.rice, err = decodeRice(data, s.Bits, s.Entries+1, riceShift(capacity, s.Bits, riceBlock)); err != nil {
 		return section{}, failed(Corrupt, "the lane %s: %w", s.Lane, err)
 	}
-	count := uint64(len(s.rice.low))
+	count := s.rice.count
+	s.Set = count
 	if s.Fill = float64(count) / float64(s.Bits); s.Fill > MaxFill {
 		return section{}, failed(Overfull, "the lane %s has %.0f %% of its bits set, more than %.0f %%", s.Lane, 100*s.Fill, 100*MaxFill)
 	}
 	if count < s.Entries/4 {
 		return section{}, failed(Corrupt, "the lane %s cannot hold %d entries in %d positions", s.Lane, s.Entries, count)
 	}
-	s.Kind, s.short = Rice, newShort(nil, s.Bits, 1, s.seed)
+	s.short = newShort(nil, s.Bits, 1, s.seed)
 	return s, nil
 }
 
@@ -128,7 +234,7 @@ func (s section) openBloom(data []byte) (section, error) {
 	if set > uint64(s.K)*(s.Entries+1) || s.Fill < expected/4 {
 		return section{}, failed(Corrupt, "the lane %s cannot hold %d entries in %d set bits of %d", s.Lane, s.Entries, set, s.Bits)
 	}
-	s.filter = bloom.FromWithM(words, uint(s.Bits), uint(s.K))
+	s.Set = set
 	s.short = newShort(words, s.Bits, s.K, s.seed)
 	return s, nil
 }

@@ -21,17 +21,28 @@ func parseManifest(text string) (*Manifest, error) {
 		}
 		return nil, failed(Corrupt, "the first line is not %q", "format "+format)
 	}
-	m := &Manifest{}
+	m := &Manifest{text: text}
 	m.Origin = p.name("origin")
 	m.Purpose = p.name("purpose")
 	m.Version = p.number(p.line("version"), 1, MaxVersion)
 	m.Published = p.time("published")
 	m.Expires = p.time("expires")
 	p.hex(m.Previous[:], p.line("previous"))
-	hash, size, _ := strings.Cut(p.line("snapshot"), " ")
-	p.hex(m.Hash[:], hash)
-	m.Size = int64(p.number(size, 1, math.MaxInt64))
+	f := p.fields("snapshot", 4)
+	p.hex(m.Hash[:], f[0])
+	m.Size = int64(p.number(f[1], 1, math.MaxInt64))
+	p.hex(m.Head[:], f[2])
+	p.hex(m.Tree[:], f[3])
+	for p.err == nil && len(p.lines) > 0 && strings.HasPrefix(p.lines[0], "delta ") {
+		m.Deltas = append(m.Deltas, p.delta(m))
+	}
 	m.Distance = int(p.number(p.line("distance"), 0, MaxDistance))
+	if p.err == nil && len(p.lines) > 0 && strings.HasPrefix(p.lines[0], "oprf ") {
+		f := p.fields("oprf", 2)
+		m.OPRF = new(OPRF)
+		p.hex(m.OPRF.KeyID[:], f[0])
+		p.hex(m.OPRF.PublicKey[:], f[1])
+	}
 	if life := m.Expires.Sub(m.Published); p.err == nil && (life <= 0 || life > MaxLifetime) {
 		p.fail("the lifetime of %s is not within %s", life, MaxLifetime)
 	}
@@ -123,12 +134,38 @@ func (p *parser) hex(dst []byte, s string) {
 	copy(dst, b)
 }
 
+// fields returns the values of the next line, which must have this key and so many.
+func (p *parser) fields(key string, n int) []string {
+	f := strings.Split(p.line(key), " ")
+	if p.err == nil && len(f) != n {
+		p.fail("the line %q has %d values, not %d", key, len(f), n)
+	}
+	if p.err != nil {
+		return make([]string, n)
+	}
+	return f
+}
+
+// delta reads one delta; deltas come in falling order of their versions, from
+// different snapshots.
+func (p *parser) delta(m *Manifest) DeltaInfo {
+	f := p.fields("delta", 4)
+	d := DeltaInfo{Version: p.number(f[0], 1, MaxVersion), Size: int64(p.number(f[3], 1, MaxDelta))}
+	p.hex(d.Source[:], f[1])
+	p.hex(d.Hash[:], f[2])
+	before := m.Version
+	if n := len(m.Deltas); n > 0 {
+		before = m.Deltas[n-1].Version
+	}
+	if _, twice := m.DeltaFrom(d.Source); twice || d.Version >= before || len(m.Deltas) == MaxDeltas {
+		p.fail("the delta from version %d is out of order, given twice, or one too many", d.Version)
+	}
+	return d
+}
+
 // lane reads one lane; lanes come in rising order, each once.
 func (p *parser) lane(before []LaneInfo) LaneInfo {
-	f := strings.Split(p.line("lane"), " ")
-	if p.err == nil && len(f) != 7 {
-		p.fail("a lane has 7 fields, not %d", len(f))
-	}
+	f := p.fields("lane", 8)
 	if p.err != nil {
 		return LaneInfo{}
 	}
@@ -141,17 +178,18 @@ func (p *parser) lane(before []LaneInfo) LaneInfo {
 		p.fail("the lane %s is out of order", lane)
 	}
 	info := LaneInfo{
-		Lane: lane, Entries: p.number(f[1], 1, maxEntries), Probes: int(p.number(f[3], 1, MaxProbes)), Proof: Proof(f[4]),
+		Lane: lane, Capacity: p.number(f[2], 1, maxEntries), Probes: int(p.number(f[4], 1, MaxProbes)), Proof: Proof(f[5]),
 		Hit: make([]byte, lane.KeySize()), Miss: make([]byte, lane.KeySize()),
 	}
-	info.Error, err = strconv.ParseFloat(f[2], 64)
-	if err != nil || !(info.Error > 0 && info.Error < 1) || strconv.FormatFloat(info.Error, 'g', -1, 64) != f[2] {
-		p.fail("the error rate %.40q is not a number between 0 and 1", f[2])
+	info.Entries = p.number(f[1], 1, 2*info.Capacity)
+	info.Error, err = strconv.ParseFloat(f[3], 64)
+	if err != nil || !(info.Error > 0 && info.Error < 1) || strconv.FormatFloat(info.Error, 'g', -1, 64) != f[3] {
+		p.fail("the error rate %.40q is not a number between 0 and 1", f[3])
 	}
 	if ok := info.Proof == Exact; ok != (lane == SHA256) || !ok && info.Proof != SecondHash && (info.Proof != SingleHash || lane == PDQ) {
-		p.fail("%.20q is no proof for the lane %s", f[4], lane)
+		p.fail("%.20q is no proof for the lane %s", f[5], lane)
 	}
-	p.hex(info.Hit, f[5])
-	p.hex(info.Miss, f[6])
+	p.hex(info.Hit, f[6])
+	p.hex(info.Miss, f[7])
 	return info
 }

@@ -4,247 +4,244 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
+	"iter"
 	"math/bits"
 	"slices"
 )
 
 // A Bloom filter with one hash function whose bits are mostly zero is the set
-// of the positions of its ones, and sorted positions compress to within a bit
-// and a half of the bound when their gaps are Rice coded (Golomb 1966; Rice and Plaunt
-// 1971; Mitzenmacher, "Compressed Bloom Filters", 2002). A section of the kind
-// rice is, little-endian:
+// of the positions of its ones, and sorted positions compress to within two
+// percent of the bound when their gaps are Golomb coded (Mitzenmacher,
+// "Compressed Bloom Filters", 2002). A section of the kind rice is, little-endian:
 //
-//	 0  count        8   positions
-//	 8  parameter    4   r, bits of a gap that are written as they are
-//	12  block        4   positions of a block, the last one may have fewer
-//	16  index        16 for each block: its first position 8 │ where its gaps begin 8, in bits
-//	    gaps             of each block, from its second position on, least significant bit first
+//	 0  count    8   positions
+//	 8  code     4   of the gaps; see golomb
+//	12  shift    4   a block covers 1<<shift positions
+//	16  index    8   for each block: how many positions 4 │ in how many bytes 4
+//	    blocks
 //
-// A gap g = position − position before − 1 is g>>r zeros, a one, and the r low
-// bits of g. The gaps of a block follow those of the block before, and zeros
-// fill the last byte.
+// A block has the gaps of its positions, each from the position before it in the
+// block, the first from the block's beginning, and zeros that fill its last byte.
 const (
 	riceHeaderSize = 16
-	riceIndexSize  = 16
-	riceBlock      = 1 << 12
-	riceMaxBlock   = 1 << 16
-	riceMaxBits    = 1 << 62
-	riceMaxCount   = 1 << 27 // positions: 0.9 GB when open
+	riceIndexSize  = 8
+	// riceBlock is how many positions of a full list a block has at least: the
+	// index takes a hundredth of a bit for each.
+	riceBlock   = 1 << 13
+	riceMaxBits = 1 << 62
 )
 
-// encodeRice writes sorted, different positions below m.
-func encodeRice(positions []uint64, m uint64) []byte {
-	r := riceParameter(uint64(len(positions)), m)
-	b := binary.LittleEndian.AppendUint64(nil, uint64(len(positions)))
-	b = binary.LittleEndian.AppendUint32(b, r)
-	b = binary.LittleEndian.AppendUint32(b, riceBlock)
-	var gaps bitWriter
-	for block := range slices.Chunk(positions, riceBlock) {
-		b = binary.LittleEndian.AppendUint64(b, block[0])
-		b = binary.LittleEndian.AppendUint64(b, gaps.length())
-		for i, p := range block[1:] {
-			gap := p - block[i] - 1
-			for range gap >> r {
-				gaps.write(0, 1)
-			}
-			gaps.write(1, 1)
-			gaps.write(gap&(1<<r-1), uint(r))
+// riceShift returns the size of a block that has so many entries at least when a
+// list has reached its capacity.
+func riceShift(capacity, m, block uint64) uint {
+	shift := uint(0)
+	for m>>shift > capacity/block+1 {
+		shift++
+	}
+	return shift
+}
+
+// appendRice appends the section of sorted, different positions below m to b.
+func appendRice(b []byte, positions iter.Seq[uint64], count, m uint64, shift uint) []byte {
+	code := golombFor(count, m)
+	blocks := (m-1)>>shift + 1
+	// A gap takes 5 bits and the low ones, and the zeros are m/divisor at most.
+	size := riceHeaderSize + riceIndexSize*blocks + (count*(5+uint64(code.exponent()))+m/code.divisor())/8 + blocks + 8
+	b = slices.Grow(b, int(size))
+	index := len(b) + riceHeaderSize
+	b = appendRiceHeader(b, count, code, shift)
+	w := bitWriter{out: append(b, make([]byte, riceIndexSize*blocks)...)}
+	block, start, in, next := uint64(0), len(w.out), uint64(0), uint64(0)
+	end := func() {
+		w.align()
+		putRiceIndex(w.out[index:], block, in, len(w.out)-start)
+		block, start, in = block+1, len(w.out), 0
+		next = block << shift
+	}
+	for p := range positions {
+		for p>>shift != block {
+			end()
 		}
+		code.write(&w, p-next)
+		in, next = in+1, p+1
 	}
-	return append(b, gaps.bytes()...)
-}
-
-// riceParameter is the best r for gaps of this mean: log2 of ln 2 times it.
-func riceParameter(count, m uint64) uint32 {
-	mean := float64(m) / float64(max(count, 1)) * math.Ln2
-	return uint32(min(max(math.Round(math.Log2(max(mean, 1))), 0), 48))
-}
-
-// A bitWriter appends bits, least significant first.
-type bitWriter struct {
-	out  []byte
-	word uint64
-	n    uint // bits in word, below 8
-}
-
-func (w *bitWriter) length() uint64 { return 8*uint64(len(w.out)) + uint64(w.n) }
-
-func (w *bitWriter) write(v uint64, n uint) {
-	w.word |= v << w.n
-	for w.n += n; w.n >= 8; w.n -= 8 {
-		w.out = append(w.out, byte(w.word))
-		w.word >>= 8
-	}
-}
-
-func (w *bitWriter) bytes() []byte {
-	if w.n > 0 {
-		return append(w.out, byte(w.word))
+	for block < blocks {
+		end()
 	}
 	return w.out
 }
 
-// A riceSet holds positions sorted and cut in two: the high bits choose a bucket
-// of about four, which lists the low bits. A coarse map of a byte or two for each
-// position comes first: seven of eight unlisted keys at least end there, with one place of
-// memory read instead of three. That is 6 to 7 bytes a position in all.
+func appendRiceHeader(b []byte, count uint64, code golomb, shift uint) []byte {
+	b = binary.LittleEndian.AppendUint64(b, count)
+	b = binary.LittleEndian.AppendUint32(b, uint32(code))
+	return binary.LittleEndian.AppendUint32(b, uint32(shift))
+}
+
+func putRiceIndex(index []byte, block, count uint64, size int) {
+	entry := index[riceIndexSize*block:]
+	binary.LittleEndian.PutUint32(entry, uint32(count))
+	binary.LittleEndian.PutUint32(entry[4:], uint32(size))
+}
+
+// A riceSet is an open section: the positions as they are in the file, and what
+// finds one of them. A coarse map of about a byte and a half for each position
+// comes first: eleven of twelve unlisted keys end there. The rest decode half a
+// dozen gaps. Together that is below three bytes a position on top of the section.
 type riceSet struct {
-	m      uint64
-	coarse []uint64 // a bit for each stretch of positions with one in it
-	wide   uint     // a stretch is 1<<wide positions
-	shift  uint
-	index  []uint32 // where each bucket begins in low, and where the last one ends
-	low    []uint32
+	m, count uint64
+	code     golomb
+	shift    uint
+	index    []byte // of the section
+	gaps     []byte
+
+	coarse  []uint64 // a bit for each stretch of positions with one in it
+	wide    uint     // a stretch is 1<<wide positions
+	narrow  uint     // a bucket is 1<<narrow positions, and within a block
+	buckets []bucket // and one more at the end
 }
 
-func (s *riceSet) contains(position uint64) bool {
-	if at := position >> s.wide; s.coarse[at/64]>>(at%64)&1 == 0 {
-		return false
-	}
-	bucket := s.low[s.index[position>>s.shift]:s.index[position>>s.shift+1]]
-	want := uint32(position & (1<<s.shift - 1))
-	if len(bucket) > 16 {
-		_, found := slices.BinarySearch(bucket, want)
-		return found
-	}
-	for _, v := range bucket {
-		if v >= want {
-			return v == want
-		}
-	}
-	return false
+type bucket struct {
+	first uint64 // position in the bucket
+	at    uint32 // bit at which the gap after it begins
+	rank  uint32 // how many positions are before the bucket
 }
 
-// decodeRice reads a section for positions below m, most of them at most. It
-// allocates no more than a constant times the data.
-func decodeRice(data []byte, m uint64, most uint64) (*riceSet, error) {
+// Bounds of what is sensible for a position, in bits and positions.
+const (
+	stretches = 16 // per position, at most
+	perBucket = 8  // positions, at least
+)
+
+// decodeRice reads a section for positions below m, most of them at most, in blocks
+// of 1<<shift. It keeps data, and allocates no more than a constant times that.
+func decodeRice(data []byte, m, most uint64, shift uint) (*riceSet, error) {
+	s, err := parseRice(data, m, most, shift)
+	if err != nil {
+		return nil, err
+	}
+	s.size()
+	if err := s.scan(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// parseRice is decodeRice without looking at the gaps.
+func parseRice(data []byte, m, most uint64, shift uint) (*riceSet, error) {
 	if len(data) < riceHeaderSize {
 		return nil, errors.New("the header is cut")
 	}
 	le := binary.LittleEndian
-	count, r, block := le.Uint64(data), le.Uint32(data[8:]), uint64(le.Uint32(data[12:]))
-	// Each position but a block's first takes a bit at least, and r more.
-	if count < 1 || count > most || count > 8*uint64(len(data))/uint64(r+1) || count > riceMaxCount || r > 48 || block < 1 || block > riceMaxBlock {
-		return nil, fmt.Errorf("%d positions with the parameter %d in blocks of %d", count, r, block)
+	s := &riceSet{m: m, count: le.Uint64(data), code: golomb(le.Uint32(data[8:])), shift: uint(le.Uint32(data[12:]))}
+	if s.count < 1 || s.count > most || s.code != golombFor(s.count, m) || s.count > 8*uint64(len(data))/s.code.minBits() || s.shift != shift {
+		return nil, fmt.Errorf("%d positions with the code %d in blocks of 2^%d", s.count, s.code, s.shift)
 	}
-	blocks := (count + block - 1) / block
-	if blocks > uint64(len(data)-riceHeaderSize)/riceIndexSize {
+	rest := data[riceHeaderSize:]
+	blocks := (m-1)>>s.shift + 1
+	if blocks > uint64(len(rest))/riceIndexSize {
 		return nil, errors.New("the index is cut")
 	}
-	s, err := newRiceSet(m, count)
-	if err != nil {
-		return nil, err
+	s.index, s.gaps = rest[:riceIndexSize*blocks], rest[riceIndexSize*blocks:]
+	if uint64(len(s.gaps)) > 1<<29-8 {
+		return nil, errors.New("the gaps are too many")
 	}
-	index, gaps := data[riceHeaderSize:riceHeaderSize+blocks*riceIndexSize], data[riceHeaderSize+blocks*riceIndexSize:]
-	in := bitReader{data: gaps}
-	next := uint64(0) // the lowest position that may follow
-	for i := range blocks {
-		first := le.Uint64(index[riceIndexSize*i:])
-		if first < next || le.Uint64(index[riceIndexSize*i+8:]) != in.at() {
-			return nil, fmt.Errorf("block %d is out of place", i)
-		}
-		position := first
-		for n := range min(block, count-i*block) {
-			if n > 0 {
-				gap, ok := in.rice(uint(r))
-				if !ok || gap >= m-position {
-					return nil, fmt.Errorf("the gaps of block %d do not fit", i)
-				}
-				position += gap + 1
-			}
-			if position >= m {
-				return nil, fmt.Errorf("a position of block %d does not fit", i)
-			}
-			s.add(position)
-		}
-		next = position + 1
-	}
-	if !in.end() {
-		return nil, errors.New("something follows the last gap")
-	}
-	s.finish()
 	return s, nil
 }
 
-func newRiceSet(m, count uint64) (*riceSet, error) {
-	const bucket = 4
-	shift := uint(min(32, max(0, bits.Len64(m-1)-bits.Len64(count/bucket))))
-	buckets := (m-1)>>shift + 1
-	if buckets > 4*count+1<<14 {
-		return nil, fmt.Errorf("%d bits are too many for %d positions", m, count)
-	}
-	const stretches = 16
-	wide := uint(max(0, bits.Len64((m-1)/(stretches*count))))
-	return &riceSet{
-		m: m, wide: wide, coarse: make([]uint64, (m-1)>>wide/64+1),
-		shift: shift, index: make([]uint32, 1, buckets+1), low: make([]uint32, 0, count),
-	}, nil
+// size chooses how large stretches and buckets are.
+func (s *riceSet) size() {
+	s.wide = uint(bits.Len64((s.m - 1) / (stretches * s.count)))
+	s.coarse = make([]uint64, (s.m-1)>>s.wide/64+1)
+	s.narrow = min(uint(bits.Len64((s.m-1)/(s.count/perBucket+1))), s.shift)
+	s.buckets = make([]bucket, 0, (s.m-1)>>s.narrow+2)
 }
 
-// add takes the next higher position.
-func (s *riceSet) add(position uint64) {
-	for bucket := position >> s.shift; uint64(len(s.index)) <= bucket; {
-		s.index = append(s.index, uint32(len(s.low)))
-	}
-	s.low = append(s.low, uint32(position&(1<<s.shift-1)))
-	at := position >> s.wide
-	s.coarse[at/64] |= 1 << (at % 64)
-}
-
-// finish closes the last buckets.
-func (s *riceSet) finish() {
-	for uint64(len(s.index)) <= (s.m-1)>>s.shift+1 {
-		s.index = append(s.index, uint32(len(s.low)))
-	}
-}
-
-// A bitReader takes bits off data, least significant first.
-type bitReader struct {
-	data []byte
-	next int    // the next byte to load
-	word uint64 // loaded bits
-	n    uint   // how many of them
-}
-
-func (r *bitReader) at() uint64 { return 8*uint64(r.next) - uint64(r.n) }
-
-// load fills the word to at least 56 bits, or with what there is.
-func (r *bitReader) load() {
-	for r.n <= 56 && r.next < len(r.data) {
-		r.word |= uint64(r.data[r.next]) << r.n
-		r.next++
-		r.n += 8
-	}
-}
-
-// rice takes one gap.
-func (r *bitReader) rice(parameter uint) (gap uint64, ok bool) {
-	zeros := uint64(0)
-	for {
-		if r.load(); r.n == 0 {
-			return 0, false
+// scan decodes everything once, checks it, and fills what finds a position.
+func (s *riceSet) scan() error {
+	rank, end := uint64(0), uint64(0)
+	for block := range uint64(len(s.index) / riceIndexSize) {
+		in, from := s.block(block)
+		at := end
+		if end = at + from; in > s.count-rank || end > uint64(len(s.gaps)) {
+			return fmt.Errorf("block %d is larger than what there is", block)
 		}
-		if r.word != 0 {
-			break
+		r := s.code.reader(s.gaps[:end], 8*at, s.m)
+		next, limit := block<<s.shift, min((block+1)<<s.shift, s.m)
+		for ; in > 0; in-- {
+			gap, ok := r.next()
+			if p := next + gap; ok && p < limit {
+				next = p + 1
+				s.add(p, rank, r.at)
+				rank++
+				continue
+			}
+			return fmt.Errorf("the gaps of block %d do not fit", block)
 		}
-		zeros += uint64(r.n)
-		r.n = 0
+		if !r.ends() {
+			return fmt.Errorf("something follows the last gap of block %d", block)
+		}
 	}
-	run := uint(bits.TrailingZeros64(r.word))
-	zeros += uint64(run)
-	r.word >>= run + 1
-	r.n -= run + 1
-	if r.load(); r.n < parameter || zeros > riceMaxBits>>parameter {
-		return 0, false
+	if rank != s.count || end != uint64(len(s.gaps)) {
+		return errors.New("positions are missing, or bytes follow them")
 	}
-	gap = zeros<<parameter | r.word&(1<<parameter-1)
-	r.word >>= parameter
-	r.n -= parameter
-	return gap, true
+	for uint64(len(s.buckets)) <= (s.m-1)>>s.narrow+1 {
+		s.buckets = append(s.buckets, bucket{rank: uint32(rank)})
+	}
+	return nil
 }
 
-// end reports whether only the zeros that fill the last byte are left.
-func (r *bitReader) end() bool {
-	return r.next == len(r.data) && r.n < 8 && r.word == 0
+// block returns how many positions a block has, and in how many bytes.
+func (s *riceSet) block(i uint64) (count, size uint64) {
+	entry := s.index[riceIndexSize*i:]
+	return uint64(binary.LittleEndian.Uint32(entry)), uint64(binary.LittleEndian.Uint32(entry[4:]))
+}
+
+// add takes the next higher position, the gap after which begins at a bit.
+func (s *riceSet) add(p, rank, at uint64) {
+	stretch := p >> s.wide
+	s.coarse[stretch/64] |= 1 << (stretch % 64)
+	if n := p >> s.narrow; uint64(len(s.buckets)) <= n {
+		for uint64(len(s.buckets)) < n {
+			s.buckets = append(s.buckets, bucket{rank: uint32(rank)})
+		}
+		s.buckets = append(s.buckets, bucket{p, uint32(at), uint32(rank)})
+	}
+}
+
+func (s *riceSet) contains(p uint64) bool {
+	stretch := p >> s.wide
+	return s.coarse[stretch/64]>>(stretch%64)&1 == 1 && s.find(p)
+}
+
+// find looks through the position's bucket.
+func (s *riceSet) find(p uint64) bool {
+	b := s.buckets[p>>s.narrow:][:2]
+	n, at := b[1].rank-b[0].rank, b[0].first
+	if n == 0 || at >= p {
+		return n > 0 && at == p
+	}
+	for r := s.code.reader(s.gaps, uint64(b[0].at), s.m); n > 1 && at < p; n-- {
+		gap, _ := r.next() // which scan has read before
+		at += gap + 1
+	}
+	return at == p
+}
+
+// all yields the positions in order.
+func (s *riceSet) all() iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		at := uint64(0)
+		for block := range uint64(len(s.index) / riceIndexSize) {
+			in, size := s.block(block)
+			r := s.code.reader(s.gaps, 8*at, s.m)
+			at += size
+			for next := block << s.shift; in > 0; in-- {
+				gap, _ := r.next()
+				if !yield(next + gap) {
+					return
+				}
+				next += gap + 1
+			}
+		}
+	}
 }

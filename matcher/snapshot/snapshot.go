@@ -4,6 +4,8 @@
 //
 //	DIR/manifest         a signed note: the only file that changes
 //	DIR/<sha256>.snap    header, section table, one filter per lane
+//	DIR/<sha256>.chunks  the hashes of its pieces, for downloads that resume
+//	DIR/<sha256>.delta   what makes it out of an earlier one
 //
 // A client opens the manifest first, with the keys that it trusts, and then
 // the file that the manifest names by its hash. Nothing is parsed before it is
@@ -14,8 +16,7 @@ package snapshot
 import (
 	"encoding/binary"
 	"fmt"
-
-	"github.com/bits-and-blooms/bloom/v3"
+	"io"
 )
 
 // A Lane is the entries of one hash algorithm.
@@ -91,16 +92,19 @@ func ParseLane(name string) (Lane, error) {
 // A Snapshot is a verified set of filters. It is safe for concurrent use.
 type Snapshot struct {
 	manifest *Manifest
+	file     io.ReaderAt
+	rows     []row // of all sections, also those that are skipped
 	sections []section
+	outputs  *Outputs // nil if there are none
 }
 
 // A section is one open filter, of either kind.
 type section struct {
 	Section
-	seed   [8]byte
-	filter *bloom.BloomFilter
-	short  short // the same filter, for keys of 8 bytes
-	rice   *riceSet
+	row   int // in the table
+	seed  [8]byte
+	short short    // of both kinds: where keys are, and for Bloom what is there
+	rice  *riceSet // nil for Bloom
 }
 
 // A Kind is a way to write a filter.
@@ -111,6 +115,7 @@ type Kind string
 const (
 	Rice  Kind = "rice"
 	Bloom Kind = "bloom.zst"
+	PRF   Kind = "prf" // of Outputs alone
 )
 
 // A Section describes one filter of a snapshot.
@@ -118,7 +123,8 @@ type Section struct {
 	Kind    Kind
 	Lane    Lane
 	Length  int64   // bytes on the wire
-	Entries uint64  // keys listed
+	Entries uint64  // keys listed, canary not counted
+	Set     uint64  // bits that are set
 	Bits    uint64  // m
 	K       int     // hash functions
 	KeyBits int     // bits of a key
@@ -139,12 +145,14 @@ func (s *Snapshot) Contains(lane Lane, key []byte) bool {
 // contains asks with the seed before the key.
 func (s *section) contains(key []byte) bool {
 	switch {
+	case len(key) != s.Lane.KeySize():
+		return false
 	case s.rice != nil:
 		return s.rice.contains(s.position(key))
 	case len(key) == 8:
 		return s.short.contains(binary.BigEndian.Uint64(key))
 	}
-	return s.filter.Test(s.seeded(key))
+	return s.short.containsLong(s.seeded(key))
 }
 
 func (s *section) seeded(key []byte) []byte {
@@ -156,7 +164,20 @@ func (s *section) position(key []byte) uint64 {
 	if len(key) == 8 {
 		return s.short.location(binary.BigEndian.Uint64(key)) % s.Bits
 	}
-	return bloom.Locations(s.seeded(key), 1)[0] % s.Bits
+	return locations(s.seeded(key))[0] % s.Bits
+}
+
+// riceOf returns the positions of a row, nil if it is of another kind.
+func (s *Snapshot) riceOf(row int) (*riceSet, error) {
+	if s.outputs != nil && s.outputs.number == row {
+		return s.outputs.whole()
+	}
+	for i := range s.sections {
+		if s.sections[i].row == row {
+			return s.sections[i].rice, nil
+		}
+	}
+	return nil, nil
 }
 
 // KeyBits returns how many bits of a hash the keys of a lane have, 0 if the

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -52,10 +53,12 @@ func keys(lane Lane, n int) [][]byte {
 	return out
 }
 
+func hashesOf(lane Lane, n int) []byte { return bytes.Join(keys(lane, n), nil) }
+
 func spec(entries int) Spec {
 	return Spec{
 		Origin: "example.org/test", Version: 3, Published: now, Expires: now.Add(24 * time.Hour),
-		Lanes: []LaneKeys{{Lane: PHash, Keys: keys(PHash, entries)}, {Lane: SHA256, Keys: keys(SHA256, entries)}, {Lane: PDQ, Keys: keys(PDQ, entries)}},
+		Lanes: []LaneKeys{{Lane: PHash, Hashes: hashesOf(PHash, entries)}, {Lane: SHA256, Hashes: hashesOf(SHA256, entries)}, {Lane: PDQ, Hashes: hashesOf(PDQ, entries)}},
 	}
 }
 
@@ -80,7 +83,23 @@ func built(t testing.TB, s Spec) (file, manifest []byte, m *Manifest, trust Trus
 	if err != nil {
 		t.Fatal(err)
 	}
-	return file, manifest, m, Trust{Keys: []string{vkey}}
+	return file, manifest, m, Trust{Roles: Trusted(vkey)}
+}
+
+// resigned lets the manifest vouch for the file's length, header and table.
+func resigned(m *Manifest, file []byte) {
+	m.Hash, m.Size = sha256.Sum256(file), int64(len(file))
+	if size, err := headSize(file); err == nil && size <= len(file) {
+		m.Head = sha256.Sum256(file[:size])
+	}
+}
+
+func rowsOf(file []byte, version uint64) ([]row, error) {
+	size, err := headSize(file)
+	if err != nil {
+		return nil, err
+	}
+	return decodeHead(file[:size], uint64(len(file)), version)
 }
 
 func open(file, manifest []byte, trust Trust) (*Snapshot, error) {
@@ -134,7 +153,7 @@ func roundTrip(t *testing.T, spec Spec) {
 		t.Error("a key that cannot be there hits")
 	}
 	got := s.Manifest()
-	if got.Text() != want.Text() || fmt.Sprint(got.Signers) != "[authority]" {
+	if got.Text() != want.Text() || fmt.Sprint(got.Signers) != "[{authority authority}]" {
 		t.Errorf("got %s signed by %v, want %s", got.Text(), got.Signers, want.Text())
 	}
 	if n := len(s.Sections()); n != 3 {
@@ -169,7 +188,7 @@ func TestTinyListsKeepTheirErrorRate(t *testing.T) {
 // A reader that knows only bits-and-blooms and zstd can use a section.
 func TestSectionsAreInteroperable(t *testing.T) {
 	file, _, m, _ := built(t, blooms(100))
-	rows, err := decodeContainer(file, m.Version)
+	rows, err := rowsOf(file, m.Version)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,37 +240,21 @@ func FuzzShortKeys(f *testing.F) {
 	})
 }
 
-func BenchmarkContains(b *testing.B) {
-	spec := blooms(100_000)
-	spec.Lanes = spec.Lanes[:1]
-	file, manifest, _, trust := built(b, spec)
-	s, err := open(file, manifest, trust)
-	if err != nil {
-		b.Fatal(err)
-	}
-	key := make([]byte, 8)
-	b.Run("preseal", func(b *testing.B) {
-		for i := uint64(0); b.Loop(); i++ {
-			binary.BigEndian.PutUint64(key, i)
-			s.Contains(PHash, key)
+// So it is for keys of every length.
+func FuzzLongKeys(f *testing.F) {
+	f.Add([]byte("a key that is forty bytes long, as digests"), []byte("another"), uint8(3))
+	f.Fuzz(func(t *testing.T, listed, key []byte, k uint8) {
+		const m = 997
+		k = 1 + k%maxHashes
+		filter := bloom.New(m, uint(k)).Add(listed)
+		own := newShort(filter.BitSet().Words(), m, int(k), [8]byte{})
+		for n := range min(len(key), 100) + 1 {
+			if own.containsLong(key[:n]) != filter.Test(key[:n]) {
+				t.Errorf("key %x: got %v, want %v", key[:n], own.containsLong(key[:n]), filter.Test(key[:n]))
+			}
 		}
-	})
-	spec.Lanes[0].Kind = Rice
-	file, manifest, _, trust = built(b, spec)
-	r, err := open(file, manifest, trust)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Run("rice", func(b *testing.B) {
-		for i := uint64(0); b.Loop(); i++ {
-			binary.BigEndian.PutUint64(key, i)
-			r.Contains(PHash, key)
-		}
-	})
-	b.Run("bits-and-blooms", func(b *testing.B) {
-		for i := uint64(0); b.Loop(); i++ {
-			binary.BigEndian.PutUint64(key, i)
-			s.sections[0].filter.Test(key)
+		if !own.containsLong(listed) || locations(listed)[0] != bloom.Locations(listed, 1)[0] {
+			t.Errorf("%x misses", listed)
 		}
 	})
 }
@@ -263,9 +266,11 @@ func TestBuildIsDeterministic(t *testing.T) {
 	}
 	again := spec(300)
 	slices.Reverse(again.Lanes)
-	for i, k := range again.Lanes[0].Keys { // another order, and repetitions
-		again.Lanes[0].Keys = append(again.Lanes[0].Keys, k)
-		again.Lanes[0].Keys[0], again.Lanes[0].Keys[i] = again.Lanes[0].Keys[i], again.Lanes[0].Keys[0]
+	for i := range again.Lanes { // another order, and repetitions
+		lane := again.Lanes[i].Lane
+		hashes := keys(lane, 300)
+		slices.Reverse(hashes)
+		again.Lanes[i].Hashes, again.Lanes[i].Capacity = append(bytes.Join(hashes, nil), hashes[7]...), 300
 	}
 	b, mb, err := Build(again)
 	if err != nil || !bytes.Equal(a, b) || ma.Text() != mb.Text() {
@@ -276,8 +281,8 @@ func TestBuildIsDeterministic(t *testing.T) {
 func TestBuildRejects(t *testing.T) {
 	for name, change := range map[string]func(*Spec){
 		"no entries":        func(s *Spec) { s.Lanes = nil },
-		"lane twice":        func(s *Spec) { s.Lanes[0].Lane = SHA256; s.Lanes[0].Keys = keys(SHA256, 3) },
-		"key of wrong size": func(s *Spec) { s.Lanes[0].Keys[1] = []byte{1} },
+		"lane twice":        func(s *Spec) { s.Lanes[0].Lane = SHA256; s.Lanes[0].Hashes = hashesOf(SHA256, 3) },
+		"part of a hash":    func(s *Spec) { s.Lanes[0].Hashes = s.Lanes[0].Hashes[1:] },
 		"unsupported lane":  func(s *Spec) { s.Lanes[0].Lane = MD5 },
 		"47 key bits":       func(s *Spec) { s.Lanes[2].KeyBits = 47 },
 		"65 key bits":       func(s *Spec) { s.Lanes[2].KeyBits = 65 },
@@ -292,6 +297,7 @@ func TestBuildRejects(t *testing.T) {
 		"expired at birth":  func(s *Spec) { s.Expires = s.Published },
 		"error rate of 1":   func(s *Spec) { s.Lanes[0].Error = 1 },
 		"negative probes":   func(s *Spec) { s.Lanes[0].Probes = -1 },
+		"huge capacity":     func(s *Spec) { s.Lanes[0].Capacity = maxEntries + 1 },
 	} {
 		s := spec(3)
 		change(&s)
@@ -323,6 +329,39 @@ func TestEveryFlippedByteIsRejected(t *testing.T) {
 		}
 		if _, err := open(file[:i], manifest, trust); code(err) != Corrupt {
 			t.Fatalf("file cut at %d: %v", i, err)
+		}
+	}
+}
+
+// Until the hash fits, bytes cost nothing but the error.
+func TestUnverifiedBytesAllocateNothing(t *testing.T) {
+	file, _, m, _ := built(t, spec(3))
+	s, err := Open(file, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	large := *m
+	large.Size = 64 << 20
+	large.Deltas = []DeltaInfo{{Source: m.Hash, Size: MaxDelta}}
+	whole, delta, garbage := make([]byte, large.Size), make([]byte, MaxDelta), bytes.Repeat([]byte("lane "), MaxManifest/5)
+	_, key := newKey(t, 1, "authority")
+	trust := Trust{Roles: Trusted(key)}
+	for name, read := range map[string]func() error{
+		"a file":       func() error { _, err := Open(whole, &large); return err },
+		"a cut file":   func() error { _, err := Open(file[:len(file)-1], m); return err },
+		"a delta":      func() error { _, err := s.Apply(delta, &large); return err },
+		"chunk hashes": func() error { _, err := large.OpenChunks(whole[:64*32]); return err },
+		"a manifest":   func() error { _, err := OpenManifest(garbage, trust, now); return err },
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err := read()
+		runtime.ReadMemStats(&after)
+		if err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		if size := after.TotalAlloc - before.TotalAlloc; size > 1<<16 {
+			t.Errorf("%s: %d bytes were allocated", name, size)
 		}
 	}
 }
@@ -381,7 +420,7 @@ func TestSignedButMalformed(t *testing.T) {
 	} {
 		bad := c.change(bytes.Clone(file))
 		m := *good
-		m.Hash, m.Size = sha256.Sum256(bad), int64(len(bad))
+		resigned(&m, bad)
 		if _, err := Open(bad, &m); code(err) != c.want {
 			t.Errorf("%s: got %v, want %s", c.name, err, c.want)
 		}
@@ -397,7 +436,7 @@ func rebuilt(t *testing.T, raw []byte, compress func([]byte) []byte) ([]byte, *M
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := decodeContainer(file, m.Version)
+	rows, err := rowsOf(file, m.Version)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -407,8 +446,15 @@ func rebuilt(t *testing.T, raw []byte, compress func([]byte) []byte) ([]byte, *M
 			t.Fatal(err)
 		}
 	}
-	file = encodeContainer(m.Version, rows, [][]byte{compress(raw)})
-	m.Hash, m.Size = sha256.Sum256(file), int64(len(file))
+	file, err = layOut(m.Version, rows, 0, func(i int, b []byte) ([]byte, error) {
+		section := compress(raw)
+		rows[i].sum = sha256.Sum256(section)
+		return append(b, section...), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resigned(m, file)
 	return file, m
 }
 
@@ -461,7 +507,7 @@ func TestEntriesThatLie(t *testing.T) {
 		m.Lanes = slices.Clone(m.Lanes)
 		m.Lanes[1].Entries = entries // phash
 		binary.LittleEndian.PutUint64(file[headerSize+rowSize+24:], entries)
-		m.Hash = sha256.Sum256(file)
+		resigned(&m, file)
 		if _, err := Open(file, &m); code(err) != Corrupt {
 			t.Errorf("%d entries instead of 200: %v", entries, err)
 		}
@@ -472,7 +518,7 @@ func TestEntriesThatLie(t *testing.T) {
 func TestHashesThatShareAKey(t *testing.T) {
 	frames := LaneKeys{Lane: PDQ}
 	for i := range byte(200) {
-		frames.Keys = append(frames.Keys, append([]byte{0xaa, i}, bytes.Repeat([]byte{0x55}, 30)...))
+		frames.Hashes = append(append(frames.Hashes, 0xaa, i), bytes.Repeat([]byte{0x55}, 30)...)
 	}
 	for _, kind := range []Kind{Rice, Bloom} {
 		s := spec(1)
@@ -496,7 +542,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(file)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m := *m
-		m.Hash, m.Size = sha256.Sum256(b), int64(len(b))
+		resigned(&m, b)
 		if s, err := Open(b, &m); err == nil {
 			s.Contains(PHash, make([]byte, 8))
 		} else if strings.HasPrefix(string(code(err)), "no code") {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"image"
@@ -176,7 +177,7 @@ func benchFilters() (*snapshot.Snapshot, *bloom.BloomFilter, error) {
 	keys := randomKeys(1, 1_000_000)
 	file, m, err := snapshot.Build(snapshot.Spec{
 		Origin: "bench", Version: 1, Published: now, Expires: now.Add(time.Hour),
-		Lanes: []snapshot.LaneKeys{{Lane: snapshot.PHash, Keys: keys}},
+		Lanes: []snapshot.LaneKeys{{Lane: snapshot.PHash, Hashes: bytes.Join(keys, nil)}},
 	})
 	if err != nil {
 		return nil, nil, err

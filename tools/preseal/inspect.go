@@ -123,7 +123,7 @@ func showManifest(p *output.Printer, m *snapshot.Manifest) {
 	}
 	p.Text("distance    %d bits of a second hash at most", m.Distance)
 	p.Text("snapshot    %s, %s bytes", m.FileName(), output.Count(m.Size))
-	p.Text("signers     %s (signatures not verified; use preseal verify)", strings.Join(m.Signers, ", "))
+	p.Text("signers     %s (signatures not verified; use preseal verify)", strings.Join(signerNames(m), ", "))
 }
 
 func showLanes(p *output.Printer, s *snapshot.Snapshot) {
@@ -137,7 +137,7 @@ func showLanes(p *output.Printer, s *snapshot.Snapshot) {
 			Lane: sec.Lane.String(), Entries: sec.Entries, Bytes: sec.Length, Kind: string(sec.Kind),
 			BitsPerEntry: round(8 * float64(sec.Length) / float64(sec.Entries)), Bound: round(-math.Log2(lane.Error)),
 			Fill: round(sec.Fill), Bits: sec.Bits, K: sec.K, KeyBits: sec.KeyBits, Error: lane.Error, Probes: lane.Probes, Proof: string(lane.Proof),
-			Origin: m.Origin, Purpose: m.Purpose, Distance: m.Distance, Version: m.Version, Published: m.Published, Expires: m.Expires, Signers: m.Signers,
+			Origin: m.Origin, Purpose: m.Purpose, Distance: m.Distance, Version: m.Version, Published: m.Published, Expires: m.Expires, Signers: signerNames(m),
 		}
 		p.Record(r, fmt.Sprintf("%-7s %-10s %11s %11s %11.2f %6.2f %6.3f %7s %10.3g %8d  %s", r.Lane, r.Kind, output.Count(int64(r.Entries)),
 			output.Count(r.Bytes), r.BitsPerEntry, r.Bound, r.Fill, output.Count(int64(r.Probes)), r.Error, r.KeyBits, r.Proof))

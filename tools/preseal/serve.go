@@ -24,8 +24,8 @@ func newServe() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve --snapshot DIR --key DIR --listen ADDR",
 		Short: "Serve a snapshot and confirm candidates",
-		Long: `Serve answers GET /lists/manifest, GET /lists/<sha256>.snap and POST /v1/plain, and prints its address as one line.
-When the manifest in the snapshot's folder changes, it is loaded anew. The key folder needs oprf.key and verifier.pub;
+		Long: `Serve answers GET /lists/manifest, GET /lists/<sha256>.snap, POST /v1/evaluate and POST /v1/plain, and prints its
+address as one line. When the manifest in the snapshot's folder changes, it is loaded anew. The key folder needs oprf.key and verifier.pub;
 signer.key should not be on a server.
 
 The plain confirmation lets this server see the candidates' hashes: it is for development and public lists only. Put a

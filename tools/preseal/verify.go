@@ -26,11 +26,11 @@ var manifestSteps = []step{
 	{"size of the manifest", []snapshot.Code{snapshot.TooLarge}, func(*snapshot.Manifest) string {
 		return output.Count(snapshot.MaxManifest) + " bytes at most"
 	}},
-	{"signatures", []snapshot.Code{snapshot.Untrusted}, func(m *snapshot.Manifest) string { return "by " + strings.Join(m.Signers, ", ") }},
+	{"signatures", []snapshot.Code{snapshot.Untrusted}, func(m *snapshot.Manifest) string { return "by " + strings.Join(signerNames(m), ", ") }},
 	{"form", []snapshot.Code{snapshot.Corrupt, snapshot.UnsupportedVersion}, nil},
 	{"origin", []snapshot.Code{snapshot.WrongOrigin}, func(m *snapshot.Manifest) string { return m.Origin }},
 	{"purpose", []snapshot.Code{snapshot.WrongPurpose}, func(m *snapshot.Manifest) string { return m.Purpose }},
-	{"version", []snapshot.Code{snapshot.RolledBack}, func(m *snapshot.Manifest) string { return fmt.Sprint(m.Version) }},
+	{"version", []snapshot.Code{snapshot.RolledBack, snapshot.Conflicting, snapshot.BrokenChain}, func(m *snapshot.Manifest) string { return fmt.Sprint(m.Version) }},
 	{"published", []snapshot.Code{snapshot.NotYetValid}, func(m *snapshot.Manifest) string { return m.Published.Format(time.RFC3339) }},
 	{"announced size", []snapshot.Code{snapshot.TooLarge}, func(m *snapshot.Manifest) string { return output.Count(m.Size) + " bytes" }},
 	{"expires", []snapshot.Code{snapshot.Expired}, func(m *snapshot.Manifest) string { return m.Expires.Format(time.RFC3339) }},

@@ -6,7 +6,9 @@ package vectors
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -35,5 +37,21 @@ func Check(t testing.TB, up, name string, got any) {
 	}
 	if !bytes.Equal(b, want) {
 		t.Errorf("%s differs from what this implementation makes:\n%.2000s", path, b)
+	}
+}
+
+// Read reads a vector file into v. It leaves v as it is if the file is about to
+// be written for the first time.
+func Read(t testing.TB, up, name string, v any) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(up, "testdata", "vectors", name))
+	if *update && errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		t.Fatalf("%s: %v", name, err)
 	}
 }

@@ -17,15 +17,19 @@ import (
 	"time"
 
 	"github.com/preseal/preseal/matcher/confirm"
+	"github.com/preseal/preseal/matcher/confirm/voprf"
 	"github.com/preseal/preseal/matcher/snapshot"
 )
 
 // Reasons for a failed exchange with a server. Failed checks of a snapshot have the codes of snapshot.Error.
 const (
-	Network   = "network"    // no connection, or it broke
-	Timeout   = "timeout"    // no answer, or none any more
-	Server    = "server"     // an answer with another HTTP status than 200
-	BadAnswer = "bad-answer" // an answer that is not what the protocol asks for
+	Network    = "network"     // no connection, or it broke
+	Timeout    = "timeout"     // no answer, or none any more
+	Server     = "server"      // an answer with another HTTP status than 200, or one that says that the server failed
+	BadAnswer  = "bad-answer"  // an answer that is not what the protocol asks for
+	BadProof   = "bad-proof"   // an answer of a server without the secret of the snapshot's public key
+	UnknownKey = "unknown-key" // a server with the key of another snapshot
+	Busy       = "busy"        // a server that answers no more questions for now
 )
 
 // An Error is a failed exchange with a server.
@@ -136,15 +140,9 @@ func NewConfirmer(where string, timeout time.Duration) (*Confirmer, error) {
 	return &Confirmer{base, timeout}, nil
 }
 
-// Ask makes one round trip.
+// Ask makes one round trip of the plain protocol.
 func (c *Confirmer) Ask(ctx context.Context, q confirm.Question) ([]confirm.Answer, error) {
-	b, err := exchange(ctx, c.timeout, int64(confirm.MaxResponse)+1, func(ctx context.Context) (*http.Request, error) {
-		r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base.JoinPath("plain").String(), bytes.NewReader(q.Request()))
-		if err == nil {
-			r.Header.Set("Content-Type", confirm.ContentType)
-		}
-		return r, err
-	})
+	b, err := c.post(ctx, "plain", q.Request(), confirm.MaxResponse)
 	if err != nil {
 		return nil, err
 	}
@@ -153,6 +151,46 @@ func (c *Confirmer) Ask(ctx context.Context, q confirm.Question) ([]confirm.Answ
 		return nil, &Error{BadAnswer, err}
 	}
 	return answers, nil
+}
+
+// Evaluate makes one round trip of the private protocol.
+func (c *Confirmer) Evaluate(ctx context.Context, q *voprf.Question) ([]confirm.Output, error) {
+	b, err := c.post(ctx, "evaluate", q.Request(), voprf.MaxResponse)
+	if err != nil {
+		return nil, err
+	}
+	outputs, err := q.Outputs(b)
+	if err != nil {
+		return nil, &Error{reasonOf(err), err}
+	}
+	return outputs, nil
+}
+
+// reasonOf tells the errors of voprf.Question.Outputs apart.
+func reasonOf(err error) string {
+	var refusal *voprf.Refusal
+	switch {
+	case errors.Is(err, voprf.ErrBadProof):
+		return BadProof
+	case !errors.As(err, &refusal):
+		return BadAnswer
+	case refusal.Status == voprf.UnknownKey:
+		return UnknownKey
+	case refusal.Status == voprf.Busy:
+		return Busy
+	}
+	return Server
+}
+
+// post sends a question and returns the response, a byte more than allowed at most.
+func (c *Confirmer) post(ctx context.Context, name string, request []byte, limit int64) ([]byte, error) {
+	return exchange(ctx, c.timeout, limit+1, func(ctx context.Context) (*http.Request, error) {
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base.JoinPath(name).String(), bytes.NewReader(request))
+		if err == nil {
+			r.Header.Set("Content-Type", confirm.ContentType)
+		}
+		return r, err
+	})
 }
 
 var web = &http.Client{CheckRedirect: func(r *http.Request, via []*http.Request) error {

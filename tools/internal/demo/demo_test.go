@@ -45,7 +45,7 @@ func newServer(t *testing.T) (url string, trust snapshot.Trust) {
 	if err := json.Unmarshal(fetch(t, s.URL+"/demo.json"), &config); err != nil {
 		t.Fatal(err)
 	}
-	return s.URL, snapshot.Trust{Keys: config.Trust, Origin: config.Origin}
+	return s.URL, snapshot.Trust{Roles: snapshot.Trusted(config.Trust...), Origin: config.Origin}
 }
 
 func fetch(t *testing.T, url string) []byte {

@@ -78,7 +78,7 @@ func (b *Build) Make() (*Files, error) {
 		spec.Previous = sha256.Sum256(b.Base)
 	}
 	for _, lane := range list.Lanes {
-		l := snapshot.LaneKeys{Lane: lane, Keys: b.List.Hashes(lane), Kind: b.Kind}
+		l := snapshot.LaneKeys{Lane: lane, Hashes: b.List.Flat(lane), Kind: b.Kind}
 		switch lane {
 		case snapshot.PHash:
 			l.Probes, l.SingleHash = b.Probes, b.List.Singles() > 0
@@ -95,7 +95,7 @@ func (b *Build) Make() (*Files, error) {
 	if f.Manifest, err = snapshot.Sign(m, signer); err != nil {
 		return nil, err
 	}
-	opened, err := snapshot.OpenManifest(f.Manifest, snapshot.Trust{Keys: []string{b.Keys.Verifier}, Origin: spec.Origin}, spec.Published)
+	opened, err := snapshot.OpenManifest(f.Manifest, snapshot.Trust{Roles: snapshot.Trusted(b.Keys.Verifier), Origin: spec.Origin}, spec.Published)
 	if err == nil {
 		f.Opened, err = snapshot.Open(f.Snapshot, opened)
 	}
@@ -123,7 +123,7 @@ func (b *Build) Continue(manifest []byte) (*snapshot.Manifest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrForeign, err)
 	}
-	m, err = snapshot.OpenManifest(manifest, snapshot.Trust{Keys: []string{b.Keys.Verifier}, Origin: b.origin()}, m.Published)
+	m, err = snapshot.OpenManifest(manifest, snapshot.Trust{Roles: snapshot.Trusted(b.Keys.Verifier), Origin: b.origin()}, m.Published)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrForeign, err)
 	}

@@ -23,11 +23,8 @@ func (l Lane) build(probes int) (filter, error) {
 		lane.Lane, lane.KeyBits, size = snapshot.PDQ, int(kind), 32
 	}
 	chance := rand.NewChaCha8([32]byte{})
-	flat := make([]byte, size*entries)
-	chance.Read(flat)
-	for i := range entries {
-		lane.Keys = append(lane.Keys, flat[size*i:size*(i+1)])
-	}
+	lane.Hashes = make([]byte, size*entries)
+	chance.Read(lane.Hashes)
 	now := time.Unix(0, 0)
 	file, m, err := snapshot.Build(snapshot.Spec{
 		Origin: "bench", Version: 1, Published: now, Expires: now.Add(time.Hour), Lanes: []snapshot.LaneKeys{lane},

@@ -13,18 +13,8 @@ import (
 // Plain answers POST /v1/plain from the list that current returns.
 func Plain(current func() *list.Index) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != confirm.ContentType {
-			http.Error(w, "the content type is not "+confirm.ContentType, http.StatusUnsupportedMediaType)
-			return
-		}
-		request, err := io.ReadAll(http.MaxBytesReader(w, r.Body, confirm.MaxRequest))
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			http.Error(w, "the request is too large", http.StatusRequestEntityTooLarge)
-			return
-		}
-		if err != nil {
-			http.Error(w, "the request could not be read", http.StatusBadRequest)
+		request, ok := readQuestion(w, r, confirm.MaxRequest)
+		if !ok {
 			return
 		}
 		// One list for the whole question.
@@ -37,4 +27,23 @@ func Plain(current func() *list.Index) http.Handler {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Write(response)
 	})
+}
+
+// readQuestion reads a request of limit bytes at most. If it reports false, the answer has been given.
+func readQuestion(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, bool) {
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != confirm.ContentType {
+		http.Error(w, "the content type is not "+confirm.ContentType, http.StatusUnsupportedMediaType)
+		return nil, false
+	}
+	request, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		http.Error(w, "the request is too large", http.StatusRequestEntityTooLarge)
+		return nil, false
+	}
+	if err != nil {
+		http.Error(w, "the request could not be read", http.StatusBadRequest)
+		return nil, false
+	}
+	return request, true
 }

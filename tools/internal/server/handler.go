@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Handler serves a folder and its plain confirmation. Pages of the given origins, such as "https://chat.example", may
+// Handler serves a folder and its confirmation. Pages of the given origins, such as "https://chat.example", may
 // read the answers; others may only if they come from the server itself.
 func Handler(f *Folder, origins []string) http.Handler {
 	mux := http.NewServeMux()
@@ -13,9 +13,10 @@ func Handler(f *Folder, origins []string) http.Handler {
 	return Secure(cors(mux, origins))
 }
 
-// Routes adds the snapshot and its plain confirmation to mux.
+// Routes adds the snapshot and its confirmation, private and plain, to mux.
 func Routes(mux *http.ServeMux, f *Folder) {
 	mux.Handle("GET /lists/{name}", f)
+	mux.Handle("POST /v1/evaluate", Evaluate(f.private))
 	mux.Handle("POST /v1/plain", Plain(f.List))
 }
 

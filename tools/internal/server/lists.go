@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/preseal/preseal/matcher/confirm/voprf"
 	"github.com/preseal/preseal/matcher/snapshot"
 	"github.com/preseal/preseal/tools/internal/keys"
 	"github.com/preseal/preseal/tools/internal/list"
@@ -24,6 +25,7 @@ import (
 type Folder struct {
 	dir      string
 	keys     *keys.Set
+	private  *voprf.Server
 	problems io.Writer
 
 	mu      sync.Mutex
@@ -42,7 +44,11 @@ type state struct {
 
 // OpenFolder loads and verifies what publish.Files.Write wrote. Later problems go to problems, one per line.
 func OpenFolder(dir string, k *keys.Set, problems io.Writer) (*Folder, error) {
-	f := &Folder{dir: dir, keys: k, problems: problems}
+	key, err := voprf.DeriveKey(k.OPRF)
+	if err != nil {
+		return nil, err
+	}
+	f := &Folder{dir: dir, keys: k, private: voprf.NewServer(key), problems: problems}
 	changed, err := f.date()
 	if err != nil {
 		return nil, err
@@ -73,7 +79,7 @@ func (f *Folder) load(changed time.Time) (state, error) {
 		return state{}, err
 	}
 	// An expired snapshot is the clients' to refuse; a server that is started early for the next one is of use.
-	m, err := snapshot.OpenManifest(b, snapshot.Trust{Keys: []string{f.keys.Verifier}}, unverified.Published)
+	m, err := snapshot.OpenManifest(b, snapshot.Trust{Roles: snapshot.Trusted(f.keys.Verifier)}, unverified.Published)
 	if err != nil {
 		return state{}, err
 	}

@@ -1,5 +1,5 @@
-// Package server answers over HTTP: the static files of a snapshot, the plain confirmation, and the demo's relay. No
-// handler logs what it is sent.
+// Package server answers over HTTP: the static files of a snapshot, the confirmation, and the demo's relay. No handler
+// logs what it is sent.
 package server
 
 import (
