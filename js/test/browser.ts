@@ -26,6 +26,8 @@ export type Handler = (request: IncomingMessage, response: ServerResponse) => vo
 
 /** The demo server behind the recording proxy. */
 export interface Stage {
+  /** The path of the command line tool. */
+  tool: string;
   /** The proxy's origin, with a slash at the end. */
   url: string;
   /** Every request so far. */
@@ -81,6 +83,7 @@ export async function openStage(): Promise<Stage> {
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   return {
+    tool,
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     requests,
     routes,

@@ -7,6 +7,8 @@ import type { LabOptions } from "./lab.js";
 import { type Call, sabotage, tabOf } from "./labpage.js";
 import { Lists, picture } from "./lists.js";
 
+const PICTURES = [1, 2, 3];
+
 /** A page with the pictures 1 to 3 in its memory. */
 export interface ListTab {
   page: Page;
@@ -36,11 +38,12 @@ export class ListLab {
   /** Starts it all; with the big versions only if they are wanted, since they take their time. */
   static async open({ isBig = false } = {}): Promise<ListLab> {
     const stage = await openStage();
-    const lists = await Lists.build(isBig);
+    const lists = await Lists.build(stage.tool, isBig);
     const browser = await launchChromium();
     stage.routes.set("/list/", lists.handle);
-    for (const seed of [1, 2, 3]) {
-      stage.routes.set(`/picture-${seed}.png`, (_, response) => response.end(picture(seed)));
+    for (const seed of PICTURES) {
+      const file = picture(seed);
+      stage.routes.set(`/picture-${seed}.png`, (_, response) => response.end(file));
     }
     return new ListLab(stage, lists, browser);
   }
@@ -67,14 +70,14 @@ export class ListLab {
     const page = await context.newPage();
     await page.goto(new URL(BLANK, this.stage.url).href);
     const { call } = tabOf(page, async () => {});
-    for (const seed of [1, 2, 3]) await call("load", String(seed), `/picture-${seed}.png`);
+    await Promise.all(PICTURES.map((seed) => call("load", String(seed), `/picture-${seed}.png`)));
     return {
       page,
       call,
       open: (options = {}) =>
         call("open", { snapshot: "/list/", trust: [this.lists.key], update: "manual", timeout: 5000, ...options }),
       listed: async () => {
-        const outcomes = await call("checkAll", ["1", "2", "3"]);
+        const outcomes = await call("checkAll", PICTURES.map(String));
         const words = { clear: "", "no-confirmation": "listed" } as Record<string, string>;
         return outcomes
           .map(({ kind = "", reason = kind }, i) =>

@@ -2,11 +2,11 @@
 
 import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { access, mkdir, readFile, writeFile } from "node:fs/promises";
+import { access, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { dirname, join } from "node:path";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { promisify } from "node:util";
-import { buildTool } from "./browser.js";
 import { png, waves } from "./png.js";
 
 const [width, height] = [320, 240];
@@ -64,9 +64,9 @@ export class Lists {
     this.#remove = remove;
   }
 
-  static async build(isBig: boolean): Promise<Lists> {
-    const { tool, remove } = await buildTool();
-    const folder = dirname(tool);
+  static async build(tool: string, isBig: boolean): Promise<Lists> {
+    const folder = await mkdtemp(join(tmpdir(), "preseal-lists-"));
+    const remove = () => rm(folder, { recursive: true, force: true });
     const preseal = (...args: string[]) => promisify(execFile)(tool, args, { cwd: folder });
     try {
       await preseal("keygen", "--name", "example.org/list", "--out", "key");
@@ -76,7 +76,12 @@ export class Lists {
         const images = join(folder, `images-${name}`);
         await mkdir(images);
         for (const seed of pictures) await writeFile(join(images, `${seed}.png`), picture(seed));
-        const optional = [bulk && ["--list", "bulk.csv"], base && ["--base", base], origin && ["--origin", origin]];
+        const room = ["sha256", "phash", ...(bulk ? [] : ["pdq"])].flatMap((lane) => ["--capacity", `${lane}=100`]);
+        const optional = [
+          bulk && ["--list", "bulk.csv"],
+          origin && ["--origin", origin],
+          base ? ["--base", base] : room,
+        ];
         const options = optional.flatMap((option) => option || []);
         await preseal("build", "--images", images, ...options, "--key", "key", "--out", name);
       }

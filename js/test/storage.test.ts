@@ -219,9 +219,10 @@ test("a page that ends at any step of an update leaves a list that works", async
     await tab.page.close();
     const next = await site.tab();
     assert.equal(await next.open(), "", name);
-    assert.equal(await next.listed(), (await next.call("snapshot")).version === 1 ? "1" : "12", name);
+    const isListed = async () => (await next.call("check", "2")).reason === "no-confirmation";
+    assert.equal(await isListed(), (await next.call("snapshot")).version === 2, name);
     assert.equal(await next.call("update"), 2, name);
-    assert.equal(await next.listed(), "12", name);
+    assert.ok(await isListed(), name);
     assert.deepEqual(await next.call("stored"), { chunks: 1, lists: 1, marks: 1 }, name);
     await site.close();
   }
