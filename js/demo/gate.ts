@@ -44,7 +44,7 @@ export class Gate {
         return await Matcher.open({
           snapshot: new URL(config.snapshot, location.href),
           confirm: new URL(config.confirm, location.href),
-          trust: { keys: config.trust, origin: config.origin },
+          trust: { roles: rolesOf(config.trust), origin: config.origin },
           signal: mine.signal,
           onProgress: (progress) => {
             if (!mine.signal.aborted) this.onState({ kind: "opening", progress });
@@ -83,4 +83,9 @@ export class Gate {
     if (matcher instanceof Matcher) return matcher.check(file, options);
     return { kind: "unavailable", reason: matcher?.code ?? "closed", report: emptyReport() };
   }
+}
+
+/** The keys as `Matcher.open` takes them in a list: the authority's, and the auditor's if there are two. */
+function rolesOf([authority = "", auditor]: readonly string[]): Record<string, readonly string[]> {
+  return auditor === undefined ? { authority: [authority] } : { authority: [authority], auditor: [auditor] };
 }

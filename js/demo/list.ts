@@ -5,6 +5,7 @@ import { why } from "./words.js";
 
 const PHASES: Record<string, string> = {
   manifest: "Fetching the manifest…",
+  delta: "Downloading an update…",
   snapshot: "Downloading the list…",
   engine: "Downloading the engine…",
 };
@@ -56,7 +57,7 @@ function rows(info: SnapshotInfo): HTMLElement[] {
     ...row("Version", String(info.version)),
     ...row("Published", date.format(info.published)),
     ...row("Expires", `${date.format(info.expires)}, in ${left}`),
-    ...row("Signed by", info.signers.join(", ")),
+    ...row("Signed by", info.signers.map(({ name, role }) => `${name} (${role})`).join(", ")),
     ...info.lanes.flatMap((lane) =>
       row(`Lane ${lane.lane}`, `${plural(lane.entries, "entry", "entries")}, proof: ${lane.proof}`),
     ),

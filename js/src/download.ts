@@ -33,34 +33,64 @@ async function request(url: string, d: Download): Promise<Response> {
   throw refusal;
 }
 
-/** Only the status 200 carries what was asked for. */
-function refuse({ status, headers }: Response, { what, type }: Download): PresealError | undefined {
-  if (status !== 200) return new PresealError("server", `${what}: the server answered ${status}`);
+/** Only the status 200 carries what was asked for, or 206 where a part was. */
+function refuse({ status, headers }: Response, { what, type, init }: Download): PresealError | undefined {
+  const isPart = status === 206 && init?.headers !== undefined && "Range" in init.headers;
+  if (status !== 200 && !isPart) return new PresealError("server", `${what}: the server answered ${status}`);
   if (type === undefined || headers.get("Content-Type")?.split(";", 1)[0] === type) return undefined;
   return new PresealError("bad-answer", `${what}: the response is not of the type ${type}`);
 }
 
 /**
- * Fetches a body of at most `limit` bytes. The timeout is one of stalling: it starts anew with every chunk.
+ * Fetches a body of at most `limit` bytes. The timeout is one of stalling: it starts anew with every piece.
  *
  * @throws PresealError `network`, `timeout`, `server`, `bad-answer` (another type) or `too-large`; the signal's reason.
  */
 export async function download(url: string, d: Download): Promise<Uint8Array<ArrayBuffer>> {
+  return (await downloadWithHeaders(url, d)).bytes;
+}
+
+/** The same as download, for a caller who has to know the response's headers as well. */
+export function downloadWithHeaders(
+  url: string,
+  d: Download,
+): Promise<{ bytes: Uint8Array<ArrayBuffer>; headers: Headers }> {
+  return exchange(url, d, async ({ headers }, pieces) => {
+    const all: Uint8Array[] = [];
+    let loaded = 0;
+    for await (const piece of pieces) {
+      all.push(piece);
+      loaded += piece.length;
+      d.onProgress?.(loaded);
+    }
+    return { bytes: concatenate(all, loaded), headers };
+  });
+}
+
+/**
+ * Fetches, lets use read the body piece by piece, and ends the transfer when it is done, however it ends.
+ *
+ * @throws the same as download, and what use throws.
+ */
+export async function exchange<T>(
+  url: string,
+  d: Download,
+  use: (response: Response, pieces: AsyncIterable<Uint8Array>) => Promise<T>,
+): Promise<T> {
   const abandon = new AbortController();
   const follow = () => abandon.abort(d.signal.reason);
   d.signal.throwIfAborted();
   d.signal.addEventListener("abort", follow);
   try {
     const response = await request(url, { ...d, signal: abandon.signal });
-    return await readBody(response, d);
+    return await use(response, piecesOf(response, d));
   } finally {
     d.signal.removeEventListener("abort", follow);
     abandon.abort(); // ends the transfer if it was given up; without effect once the body has been read
   }
 }
 
-async function readBody(response: Response, d: Download): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array[] = [];
+async function* piecesOf(response: Response, d: Download): AsyncGenerator<Uint8Array> {
   let loaded = 0;
   const reader = response.body?.getReader();
   while (reader) {
@@ -70,10 +100,8 @@ async function readBody(response: Response, d: Download): Promise<Uint8Array<Arr
     if (done) break;
     loaded += value.length;
     if (loaded > d.limit) throw new PresealError("too-large", `${d.what}: more than ${d.limit} bytes`);
-    chunks.push(value);
-    d.onProgress?.(loaded);
+    yield value;
   }
-  return concatenate(chunks, loaded);
 }
 
 /** Tells an abort and our own errors from a failure of the network, for which fetch has no type of its own. */

@@ -3,7 +3,7 @@ import type { Answer } from "./confirm.js";
 import { digest } from "./digest.js";
 import { download } from "./download.js";
 import { PresealError } from "./errors.js";
-import type { SnapshotInfo, Trust } from "./messages.js";
+import type { ManifestInfo, Mark, Trust } from "./messages.js";
 import { version, wasmSha384, wasmSize } from "./release.js";
 import type { Candidate, Report } from "./verdict.js";
 import { within } from "./wait.js";
@@ -40,8 +40,14 @@ export interface Query {
 /** The functions that wasm/main.go hands out. */
 export interface Api {
   version: string;
-  openManifest(note: Uint8Array, trust: Trust, now: number): Result<SnapshotInfo>;
-  openSnapshot(bytes: Uint8Array): Result<object>;
+  /** `seen` is the newest manifest seen so far; one that is older, or another of its version, is refused. */
+  openManifest(note: Uint8Array, trust: Trust & { seen?: Mark }, now: number): Result<ManifestInfo>;
+  /** The leaf hashes of the snapshot's chunks, 32 bytes each, verified against the manifest opened last. */
+  openChunks(bytes: Uint8Array): Result<{ hashes: Uint8Array }>;
+  /** The file that a delta makes of the open snapshot, for the manifest opened last. */
+  applyDelta(delta: Uint8Array): Result<{ file: Uint8Array<ArrayBuffer> }>;
+  /** Verifies a file against the manifest opened last and replaces the open snapshot with it. */
+  openSnapshot(file: Uint8Array): Result<object>;
   sniff(bytes: Uint8Array): Result<Sniffed>;
   check(query: Query): Result<Finding>;
   /** Whether candidate and answer make a match; distance is the second hash's, -1 if none was compared. */
@@ -52,8 +58,9 @@ export interface Api {
 }
 
 /** The functions of an engine that return a Result. */
-type Call = Exclude<keyof Api, "version">;
-type Ok<C extends Call> = ReturnType<Api[C]> extends Result<infer T> ? T : never;
+export type Call = Exclude<keyof Api, "version">;
+/** What a function returns if it succeeds. */
+export type Ok<C extends Call> = ReturnType<Api[C]> extends Result<infer T> ? T : never;
 
 /** An error that the engine reports: about its input, so the engine goes on working. */
 export class EngineError extends Error {

@@ -3,7 +3,7 @@
  * does not have the secret that the snapshot's public key promises), `unknown-key` (it has the key of another snapshot),
  * `busy` (it answers no more questions for now), `integrity` (the engine's bytes are not the ones this package was built
  * with), `version-mismatch`, `engine-failed`, `closed` and `bad-message` come from the package; the others are the reasons
- * for which a snapshot is refused.
+ * for which a snapshot or an update of it is refused, in the order of the checks.
  */
 export type ErrorCode = (typeof CODES)[number];
 
@@ -22,15 +22,18 @@ const CODES = [
   "bad-message",
   "too-large",
   "untrusted",
+  "unsupported-version",
   "wrong-origin",
   "wrong-purpose",
   "rolled-back",
+  "conflicting",
+  "broken-chain",
   "not-yet-valid",
   "expired",
   "corrupt",
+  "wrong-base",
   "overfull",
   "canary",
-  "unsupported-version",
 ] as const;
 
 /**

@@ -6,9 +6,10 @@
  */
 
 export { type ErrorCode, PresealError } from "./errors.js";
-export { type CheckOptions, Matcher } from "./matcher.js";
-export type { CheckProgress, OpenProgress, Proof, SnapshotInfo } from "./messages.js";
-export type { OpenOptions, TrustOptions } from "./options.js";
+export { type CheckOptions, Matcher, type MatcherEvents, type UpdateOptions } from "./matcher.js";
+export type { CheckProgress, ManifestInfo, Mark, OpenProgress, Proof, SnapshotInfo } from "./messages.js";
+export type { OpenOptions } from "./options.js";
+export type { TrustOptions } from "./trust.js";
 export {
   type Candidate,
   type Decision,

@@ -1,11 +1,13 @@
 import { PresealError } from "./errors.js";
-import { type CheckProgress, type OpenProgress, parseReply, type Reply, type Request } from "./messages.js";
+import { type CheckProgress, type News, type OpenProgress, parseReply, type Reply, type Request } from "./messages.js";
+
+type TaskOf<T extends Request["type"]> = Omit<Extract<Request, { type: T }>, "id">;
 
 /** A request that waits for its reply; the id is the link's affair. */
-export type Task = Omit<Extract<Request, { type: "open" }>, "id"> | Omit<Extract<Request, { type: "check" }>, "id">;
+export type Task = TaskOf<"open"> | TaskOf<"check"> | TaskOf<"update">;
 
 /** A reply that ends a call. */
-export type Final = Extract<Reply, { type: "opened" | "checked" }>;
+export type Final = Extract<Reply, { type: "opened" | "checked" | "updated" }>;
 
 interface Call {
   resolve(reply: Final): void;
@@ -22,6 +24,8 @@ export class Link {
   failure: PresealError | undefined;
   /** Runs once, when the link stops working. */
   onFailure = () => {};
+  /** Hears of updates. */
+  onNews = (_: News) => {};
   readonly #worker: Worker;
   readonly #patience: number;
   readonly #calls = new Map<number, Call>();
@@ -102,6 +106,10 @@ export class Link {
 
   #deliver(reply: Reply): void {
     if (reply.type === "pong") return;
+    if (reply.type === "swapped" || reply.type === "update-failed") {
+      this.onNews(reply);
+      return;
+    }
     const call = this.#calls.get(reply.id); // none if the call was aborted
     if (reply.type === "progress") call?.onProgress(reply.event);
     else if (reply.type === "failed") call?.reject(new PresealError(reply.code, reply.message));

@@ -1,8 +1,7 @@
 import { asPresealError, PresealError } from "./errors.js";
-import { Link } from "./link.js";
-import type { CheckProgress, Kept, OpenProgress, Settings, SnapshotInfo } from "./messages.js";
+import { createWorker, type Opened, openWorker, tell } from "./launch.js";
+import type { CheckProgress, News, OpenProgress, Settings, SnapshotInfo } from "./messages.js";
 import { type OpenOptions, settingsOf } from "./options.js";
-import { version } from "./release.js";
 import { emptyReport, type Verdict } from "./verdict.js";
 import { untilAborted } from "./wait.js";
 
@@ -12,20 +11,41 @@ export interface CheckOptions {
   onProgress?: (event: CheckProgress) => void;
 }
 
+/** The options of `matcher.update`. */
+export interface UpdateOptions {
+  signal?: AbortSignal;
+  onProgress?: (event: OpenProgress) => void;
+}
+
+/** What a matcher tells of updates, whether it made them by itself, was asked to, or another page did. */
+export interface MatcherEvents {
+  /** `matcher.snapshot` has changed: a newer snapshot serves, or it is stored now. */
+  update: CustomEvent<SnapshotInfo>;
+  /** A look for an update failed; what served goes on to. */
+  updateerror: CustomEvent<PresealError>;
+}
+
+type Listener<E> = ((event: E) => void) | { handleEvent(event: E): void } | null;
+
+/** An EventTarget that knows the types of its events. */
+interface MatcherTarget extends EventTarget {
+  addEventListener<K extends keyof MatcherEvents>(
+    type: K,
+    listener: Listener<MatcherEvents[K]>,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(type: string, listener: Listener<Event>, options?: boolean | AddEventListenerOptions): void;
+}
+
 /** After so many crashes without a verdict between them a worker is replaced only when it is needed. */
 const MAX_CRASHES = 3;
 
-/** What opening a worker yields. */
-interface Opened {
-  link: Link;
-  info: SnapshotInfo;
-  kept: Kept;
-}
-
 /**
- * Checks files against one snapshot. It owns a worker, which holds the engine and the snapshot. An engine that crashes is
- * replaced without a request. A worker that crashes is replaced at once, or, after three crashes in a row, at the next check;
- * the browser may then fetch the worker's scripts again, but neither the engine nor the snapshot.
+ * Checks files against one list. It owns a worker, which holds the engine and the list's snapshot, and keeps the snapshot in
+ * IndexedDB and up to date. An update is verified and opened beside the snapshot that serves before it takes its place; one
+ * that fails changes nothing. An engine that crashes is replaced without a request. A worker that crashes is replaced at once,
+ * or, after three crashes in a row, at the next check; the browser may then fetch the worker's scripts again, but neither the
+ * engine nor the snapshot.
  *
  * @example
  * ```ts
@@ -34,7 +54,7 @@ interface Opened {
  * if (decide(verdict, "fail-closed") === "send") await sealAndSend(file);
  * ```
  */
-export class Matcher {
+export class Matcher extends (EventTarget as new () => MatcherTarget) {
   readonly #settings: Settings;
   readonly #create: () => Worker;
   #opened: Opened;
@@ -43,13 +63,15 @@ export class Matcher {
   readonly #closing = new AbortController();
 
   private constructor(settings: Settings, create: () => Worker, opened: Opened) {
+    super();
     this.#settings = settings;
     this.#create = create;
     this.#opened = this.#adopt(opened);
   }
 
   /**
-   * Starts a worker, fetches the engine and the snapshot, and verifies both.
+   * Starts a worker with the engine and a snapshot of the list: the one that is stored, without a request for it, if it passes
+   * every check now; otherwise the publisher's. The engine's bytes are verified too.
    *
    * @throws TypeError or RangeError for a mistake in the options, before any request.
    * @throws PresealError `network`, `timeout`, `server`, `integrity`, `version-mismatch`, `engine-failed`, or the reason for
@@ -59,7 +81,7 @@ export class Matcher {
    * ```ts
    * const matcher = await Matcher.open({
    *   snapshot: "/lists/",
-   *   trust: { keys: [AUTHORITY_KEY, AUDITOR_KEY], threshold: 2, origin: "example.org/list" },
+   *   trust: { roles: { authority: [AUTHORITY_KEY], auditor: [AUDITOR_KEY] }, origin: "example.org/list" },
    *   confirm: "/v1/",
    *   signal: AbortSignal.timeout(60_000),
    *   onProgress: ({ phase, loaded, total }) => console.log(phase, loaded, total),
@@ -74,7 +96,7 @@ export class Matcher {
     return new Matcher(settings, create, opened);
   }
 
-  /** What the manifest says of the open snapshot. */
+  /** What the manifest says of the snapshot that serves now. */
   get snapshot(): SnapshotInfo {
     return this.#opened.info;
   }
@@ -118,7 +140,31 @@ export class Matcher {
     }
   }
 
-  /** Ends the worker. Pending checks reject with the code `closed`. */
+  /**
+   * Looks for an update at once, whatever the cache lifetime, and waits until it serves. Calls at the same time share one look.
+   * Checks go on meanwhile.
+   *
+   * @returns what the manifest says of the snapshot that serves then: a newer one, or the same if there is none.
+   * @throws PresealError as `Matcher.open` does, besides `conflicting`, `broken-chain` and `closed`. The snapshot that served
+   * goes on to serve; the verified part of a download stays for the next time.
+   * @throws the signal's reason once it aborts.
+   * @example
+   * ```ts
+   * matcher.addEventListener("update", ({ detail }) => console.log("version", detail.version));
+   * matcher.addEventListener("updateerror", ({ detail }) => console.warn(detail.code));
+   * const { version } = await matcher.update({ signal: AbortSignal.timeout(60_000) });
+   * ```
+   */
+  async update({ signal, onProgress }: UpdateOptions = {}): Promise<SnapshotInfo> {
+    signal?.throwIfAborted();
+    this.#closing.signal.throwIfAborted();
+    const { link } = await untilAborted(this.#working(), signal ?? this.#closing.signal);
+    const reply = await link.call({ type: "update" }, signal, (event) => tell(onProgress, event));
+    if (reply.type === "updated") return reply.info;
+    throw new PresealError("engine-failed", "the worker gave the wrong kind of reply");
+  }
+
+  /** Ends the worker, and with it an update that is under way. Pending calls reject with the code `closed`. */
   close(): void {
     const failure = new PresealError("closed", "the matcher is closed");
     this.#closing.abort(failure);
@@ -152,47 +198,23 @@ export class Matcher {
   #adopt(opened: Opened): Opened {
     const { signal } = this.#closing;
     if (signal.aborted) opened.link.end(signal.reason); // closed since it replied
+    opened.link.onNews = (news) => this.#hear(news);
     opened.link.onFailure = () => {
       if (signal.aborted || ++this.#crashes > MAX_CRASHES) return;
       this.#replace().catch(() => {}); // the next check tries again
     };
     return opened;
   }
-}
 
-async function openWorker(
-  create: () => Worker,
-  settings: Settings,
-  kept?: Kept,
-  signal?: AbortSignal,
-  onProgress?: (event: OpenProgress) => void,
-): Promise<Opened> {
-  signal?.throwIfAborted();
-  let link: Link | undefined;
-  try {
-    link = new Link(create(), settings.timeout);
-    const task = { type: "open", version, settings, ...(kept && { kept }) } as const;
-    const reply = await link.call(task, signal, (event) => tell(onProgress, event));
-    if (reply.type === "opened") return { link, info: reply.info, kept: reply.kept };
-    throw new PresealError("engine-failed", "the worker gave the wrong kind of reply");
-  } catch (error) {
-    const failure = asPresealError(error, "engine-failed");
-    link?.end(failure);
-    signal?.throwIfAborted();
-    throw failure;
-  }
-}
-
-function createWorker(): Worker {
-  return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-}
-
-/** A listener that throws must not fail the check. */
-function tell<E>(listener: ((event: E) => void) | undefined, event: unknown): void {
-  try {
-    listener?.(event as E);
-  } catch (error) {
-    reportError(error);
+  #hear(news: News): void {
+    if (news.type === "swapped") {
+      this.#opened.info = news.info;
+      this.#opened.kept = news.kept;
+      this.dispatchEvent(new CustomEvent("update", { detail: news.info }));
+    } else {
+      const detail = new PresealError(news.code, news.message);
+      this.dispatchEvent(new CustomEvent("updateerror", { detail }));
+    }
   }
 }
 

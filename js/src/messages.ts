@@ -3,11 +3,19 @@ import type { Lane, Verdict } from "./verdict.js";
 
 /** Whom a snapshot has to come from, and how old it may be. */
 export interface Trust {
-  keys: string[];
+  /** Any key of a role speaks for it. */
+  roles: { name: string; keys: string[] }[];
+  /** How many roles must have signed. */
   threshold: number;
   origin: string;
   purpose: string;
   minVersion: number;
+}
+
+/** Which manifest was seen: its version, and the SHA-256 of its signed text in hexadecimal. */
+export interface Mark {
+  version: number;
+  hash: string;
 }
 
 /**
@@ -16,25 +24,44 @@ export interface Trust {
  */
 export type Proof = "exact" | "second-hash" | "single-hash";
 
-/** What the manifest says of the open snapshot. Times are milliseconds since 1970. */
-export interface SnapshotInfo {
+/** What a manifest says of its snapshot. Times are milliseconds since 1970, sizes are bytes. */
+export interface ManifestInfo {
   origin: string;
   purpose: string;
   version: number;
   published: number;
   expires: number;
-  signers: string[];
+  /** The trusted keys that signed, by name, and the roles that they spoke for. */
+  signers: { name: string; role: string }[];
+  /** The file of the filters, beside the manifest. */
   file: string;
   size: number;
+  /** The file with the hashes of that file's chunks. */
+  chunks: string;
+  /** The files that turn an earlier snapshot, `source`, into this one. */
+  deltas: { from: number; source: string; file: string; size: number }[];
+  mark: Mark;
   /** How many bits of 256 may lie between the PDQ hashes of a picture and of an entry. */
   distance: number;
-  /** `error` is the probability that a probe hits by accident; `probes` are made of an upright picture. */
-  lanes: { lane: Lane; entries: number; error: number; probes: number; proof: Proof }[];
+  /**
+   * `capacity` is the number of entries up to which updates are deltas; `error` is the probability that a probe hits by
+   * accident; `probes` are made of an upright picture.
+   */
+  lanes: { lane: Lane; entries: number; capacity: number; error: number; probes: number; proof: Proof }[];
 }
 
-/** How far `Matcher.open` has come, in bytes; the engine and the manifest are fetched at the same time. */
+/** What the manifest says of the open snapshot. Times are milliseconds since 1970, sizes are bytes. */
+export interface SnapshotInfo extends ManifestInfo {
+  /** Whether the snapshot is in IndexedDB, so that the next page opens it without a download. */
+  stored: boolean;
+}
+
+/**
+ * How far opening or updating has come, in bytes. The engine and the manifest are fetched at the same time. A `delta` that is
+ * of no use is followed by the whole `snapshot`.
+ */
 export interface OpenProgress {
-  phase: "manifest" | "snapshot" | "engine";
+  phase: "manifest" | "delta" | "snapshot" | "engine";
   loaded: number;
   total: number;
 }
@@ -48,30 +75,43 @@ export interface Settings {
   confirm?: string;
   wasm?: string;
   trust: Trust;
+  update: "auto" | "manual";
   timeout: number;
 }
 
 /** All that another worker, or another instance of the engine, needs to carry on without a request. */
 export interface Kept {
   module: WebAssembly.Module;
-  manifest: Uint8Array;
+  manifest: Uint8Array<ArrayBuffer>;
   snapshot: Blob;
+  /** Whether manifest and snapshot are in the store. */
+  stored: boolean;
 }
 
 /** From the page to the worker. */
 export type Request =
   | { type: "open"; id: number; version: string; settings: Settings; kept?: Kept }
   | { type: "check"; id: number; blob: Blob }
+  | { type: "update"; id: number }
   | { type: "abort"; id: number }
   | { type: "ping" };
 
-/** From the worker to the page. Every request with an id ends in exactly one reply other than progress. */
+/**
+ * From the worker to the page. Every request with an id ends in exactly one reply other than progress. `swapped` and
+ * `update-failed` come unasked: another snapshot serves, or a look for one failed.
+ */
 export type Reply =
   | { type: "opened"; id: number; info: SnapshotInfo; kept: Kept }
+  | { type: "updated"; id: number; info: SnapshotInfo }
+  | { type: "swapped"; info: SnapshotInfo; kept: Kept }
+  | { type: "update-failed"; code: ErrorCode; message: string }
   | { type: "checked"; id: number; verdict: Verdict }
   | { type: "failed"; id: number; code: ErrorCode; message: string }
   | { type: "progress"; id: number; event: OpenProgress | CheckProgress }
   | { type: "pong" };
+
+/** What the page hears of updates, whoever asked for them. */
+export type News = Extract<Reply, { type: "swapped" | "update-failed" }>;
 
 type Fields = Record<string, unknown>;
 
@@ -84,6 +124,7 @@ export function parseRequest(data: unknown): Request {
   return parse<Request>(data, {
     open: (m) => isId(m.id) && isText(m.version) && isSettings(m.settings) && (m.kept === undefined || isKept(m.kept)),
     check: (m) => isId(m.id) && m.blob instanceof Blob,
+    update: (m) => isId(m.id),
     abort: (m) => isId(m.id),
     ping: () => true,
   });
@@ -96,7 +137,10 @@ export function parseRequest(data: unknown): Request {
  */
 export function parseReply(data: unknown): Reply {
   return parse<Reply>(data, {
-    opened: (m) => isId(m.id) && isFields(m.info) && isCount(m.info.version) && isKept(m.kept),
+    opened: (m) => isId(m.id) && isInfo(m.info) && isKept(m.kept),
+    updated: (m) => isId(m.id) && isInfo(m.info),
+    swapped: (m) => isInfo(m.info) && isKept(m.kept),
+    "update-failed": (m) => isErrorCode(m.code) && isText(m.message),
     checked: (m) => isId(m.id) && isVerdict(m.verdict),
     failed: (m) => isId(m.id) && isErrorCode(m.code) && isText(m.message),
     progress: (m) => isId(m.id) && isFields(m.event) && isProgress(m.event),
@@ -113,14 +157,15 @@ function parse<M extends { type: string }>(data: unknown, checks: Record<M["type
 
 function isSettings(value: unknown): boolean {
   if (!isFields(value) || !isFields(value.trust)) return false;
-  const { keys, threshold, origin, purpose, minVersion } = value.trust;
+  const { roles, threshold, origin, purpose, minVersion } = value.trust;
   return (
     isText(value.snapshot) &&
     (value.confirm === undefined || isText(value.confirm)) &&
     (value.wasm === undefined || isText(value.wasm)) &&
+    (value.update === "auto" || value.update === "manual") &&
     isCount(value.timeout) &&
-    Array.isArray(keys) &&
-    keys.every(isText) &&
+    Array.isArray(roles) &&
+    roles.every((role) => isFields(role) && isText(role.name) && Array.isArray(role.keys) && role.keys.every(isText)) &&
     isCount(threshold) &&
     isText(origin) &&
     isText(purpose) &&
@@ -132,12 +177,17 @@ function isProgress({ phase, request }: Fields): boolean {
   return isText(phase) && (phase === "confirm") === request instanceof Uint8Array;
 }
 
+function isInfo(value: unknown): boolean {
+  return isFields(value) && isCount(value.version) && typeof value.stored === "boolean";
+}
+
 function isKept(value: unknown): boolean {
   return (
     isFields(value) &&
     value.module instanceof WebAssembly.Module &&
     value.manifest instanceof Uint8Array &&
-    value.snapshot instanceof Blob
+    value.snapshot instanceof Blob &&
+    typeof value.stored === "boolean"
   );
 }
 

@@ -1,80 +1,83 @@
+import { fromPublisher, fromStore, type Quest } from "./acquire.js";
 import { check, type Desk } from "./check.js";
-import { download } from "./download.js";
-import { Engine, EngineError, fetchEngine } from "./engine.js";
-import { isErrorCode, PresealError } from "./errors.js";
-import type { CheckProgress, Kept, OpenProgress, Settings, SnapshotInfo, Trust } from "./messages.js";
+import { fetchEngine } from "./engine.js";
+import type { CheckProgress, Kept, News, OpenProgress, Settings, SnapshotInfo } from "./messages.js";
 import { wasmSize } from "./release.js";
-import { highestVersion, noteVersion } from "./store.js";
+import { Serving } from "./serving.js";
+import { inTurn, listName, Updater } from "./updater.js";
 import type { Verdict } from "./verdict.js";
-import { untilAborted, within } from "./wait.js";
+import { untilAborted } from "./wait.js";
 
-const MAX_MANIFEST = 16 << 10;
+/** Where a session begins, besides what the page wants of it. */
+export interface Start {
+  /** The engine's URL. */
+  wasm: string;
+  /** What an earlier worker kept. */
+  kept: Kept | undefined;
+  tell(news: News): void;
+}
 
-/** What a worker holds: an engine with a snapshot open in it, and what it takes to start another one. */
+/** What a worker holds: a snapshot that serves, and what keeps it up to date. */
 export class Session {
-  readonly settings: Settings;
-  readonly info: SnapshotInfo;
-  readonly kept: Kept;
-  #engine: Engine;
+  readonly #settings: Settings;
+  readonly #updater: Updater;
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(settings: Settings, info: SnapshotInfo, kept: Kept, engine: Engine) {
-    this.settings = settings;
-    this.info = info;
-    this.kept = kept;
-    this.#engine = engine;
+  private constructor(settings: Settings, updater: Updater) {
+    this.#settings = settings;
+    this.#updater = updater;
   }
 
   /**
-   * Fetches engine, manifest and snapshot, and verifies them.
+   * Carries on with what an earlier worker kept; otherwise opens what is stored, without a request for it; otherwise fetches
+   * the snapshot. Whatever it is, it is verified.
    *
    * @throws PresealError; the signal's reason.
    */
   static async open(
     settings: Settings,
-    wasm: string,
+    { wasm, kept, tell }: Start,
     signal: AbortSignal,
     onProgress: (event: OpenProgress) => void,
   ): Promise<Session> {
-    const [{ module, engine }, manifest] = await Promise.all([
-      startEngine(settings, wasm, signal, onProgress),
-      fetchManifest(settings, signal, onProgress),
-    ]);
-    const info = await verify(engine, manifest, settings.trust);
-    const bytes = await fetchSnapshot(settings, info, signal, onProgress);
-    attempt(() => engine.call("openSnapshot", bytes));
-    await noteVersion(storeName(info, settings.trust), info.version);
-    const kept = { module, manifest, snapshot: new Blob([bytes]) };
-    return new Session(settings, info, kept, engine);
+    const module = kept ? Promise.resolve(kept.module) : fetchModule(settings, wasm, signal, onProgress);
+    module.catch(() => {}); // whoever needs it hears of it
+    const quest: Quest = { settings, list: listName(settings), module, signal, onProgress };
+    const acquired =
+      (kept && (await resume(settings, kept))) ||
+      (await untilAborted(fromStore(quest), signal)) ||
+      (await inTurn(settings, signal, async () => (await fromStore(quest)) ?? (await fromPublisher(quest))));
+    signal.throwIfAborted();
+    return new Session(settings, new Updater(settings, acquired, tell));
   }
 
-  /**
-   * Carries on with what an earlier worker kept, without a request.
-   *
-   * @throws PresealError.
-   */
-  static async resume(settings: Settings, kept: Kept): Promise<Session> {
-    const { engine, info } = await restart(settings, kept);
-    return new Session(settings, info, kept, engine);
+  get serving(): Serving {
+    return this.#updater.serving;
+  }
+
+  /** Looks for an update; see {@link Updater.update}. */
+  update(signal: AbortSignal, onProgress: (event: OpenProgress) => void): Promise<SnapshotInfo> {
+    return this.#updater.update(signal, onProgress);
   }
 
   /** Checks one file; see {@link check}. */
-  check(blob: Blob, signal: AbortSignal, onProgress: (event: CheckProgress) => void): Promise<Verdict> {
-    const { confirm, timeout } = this.settings;
+  async check(blob: Blob, signal: AbortSignal, onProgress: (event: CheckProgress) => void): Promise<Verdict> {
+    const { confirm, timeout } = this.#settings;
+    let serving: Serving | undefined;
     const desk: Desk = {
-      engine: () => this.#running(),
+      engine: () => {
+        serving ??= this.serving; // until the end of the check, whatever comes meanwhile
+        return serving.running();
+      },
       inTurn: (work) => this.#inTurn(work, signal),
       confirm,
       timeout,
       signal,
       onProgress,
     };
-    return check(blob, desk);
-  }
-
-  async #running(): Promise<Engine> {
-    if (this.#engine.dead) this.#engine = (await restart(this.settings, this.kept)).engine;
-    return this.#engine;
+    const verdict = await check(blob, desk);
+    if (verdict.kind === "unavailable" && verdict.reason === "expired") this.#updater.hurry();
+    return verdict;
   }
 
   #inTurn<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
@@ -84,91 +87,23 @@ export class Session {
   }
 }
 
-async function startEngine(
+/** What was kept may have expired since; then there is no harm in asking for another. */
+async function resume(settings: Settings, kept: Kept) {
+  try {
+    const serving = await Serving.open(settings, kept);
+    return { serving, next: Date.now() + 60_000 }; // not at once: it may have been the update that crashed
+  } catch {
+    return undefined;
+  }
+}
+
+async function fetchModule(
   { timeout }: Settings,
   url: string,
   signal: AbortSignal,
   onProgress: (event: OpenProgress) => void,
-): Promise<{ module: WebAssembly.Module; engine: Engine }> {
-  onProgress({ phase: "engine", loaded: 0, total: wasmSize });
-  const module = await fetchEngine(url, timeout, signal, (loaded) =>
-    onProgress({ phase: "engine", loaded, total: wasmSize }),
-  );
-  const engine = await within(3 * timeout, "engine", signal, () => Engine.start(module));
-  return { module, engine };
-}
-
-async function fetchManifest(
-  { snapshot, timeout }: Settings,
-  signal: AbortSignal,
-  onProgress: (event: OpenProgress) => void,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const what = "manifest";
-  const bytes = await within(timeout, what, signal, (signal) =>
-    download(new URL("manifest", snapshot).href, {
-      what,
-      limit: MAX_MANIFEST,
-      timeout,
-      signal,
-      init: { cache: "no-cache" },
-    }),
-  );
-  onProgress({ phase: "manifest", loaded: bytes.length, total: bytes.length });
-  return bytes;
-}
-
-/** Verifies the manifest, then once more with the highest version seen of the list that it turned out to be of. */
-async function verify(engine: Engine, manifest: Uint8Array, trust: Trust): Promise<SnapshotInfo> {
-  const info = openManifest(engine, manifest, trust);
-  const seen = await highestVersion(storeName(info, trust));
-  if (seen <= trust.minVersion) return info;
-  return openManifest(engine, manifest, { ...trust, minVersion: seen });
-}
-
-/** The manifest says how long the snapshot is, and it has been verified. */
-async function fetchSnapshot(
-  { snapshot, timeout }: Settings,
-  { file, size }: SnapshotInfo,
-  signal: AbortSignal,
-  onProgress: (event: OpenProgress) => void,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = await download(new URL(file, snapshot).href, {
-    what: "snapshot",
-    limit: size,
-    timeout,
-    signal,
-    onProgress: (loaded) => onProgress({ phase: "snapshot", loaded, total: size }),
-  });
-  if (bytes.length !== size) throw new PresealError("corrupt", `snapshot: ${bytes.length} bytes; want ${size}`);
-  return bytes;
-}
-
-async function restart(settings: Settings, kept: Kept): Promise<{ engine: Engine; info: SnapshotInfo }> {
-  const { signal } = new AbortController();
-  return within(3 * settings.timeout, "engine", signal, async () => {
-    const engine = await Engine.start(kept.module);
-    const info = openManifest(engine, kept.manifest, settings.trust);
-    const bytes = new Uint8Array(await kept.snapshot.arrayBuffer());
-    attempt(() => engine.call("openSnapshot", bytes));
-    return { engine, info };
-  });
-}
-
-function openManifest(engine: Engine, manifest: Uint8Array, trust: Trust): SnapshotInfo {
-  return attempt(() => engine.call("openManifest", manifest, trust, Date.now()));
-}
-
-/** Gives the engine's errors the package's type. */
-function attempt<T>(call: () => T): T {
-  try {
-    return call();
-  } catch (error) {
-    if (!(error instanceof EngineError)) throw error;
-    throw new PresealError(isErrorCode(error.code) ? error.code : "engine-failed", error.message, { cause: error });
-  }
-}
-
-/** Versions are counted per list and set of trusted keys, so that a list of the same name by others does not count. */
-function storeName({ origin, purpose }: SnapshotInfo, { keys }: Trust): string {
-  return [origin, purpose, ...[...keys].sort()].join("\n");
+): Promise<WebAssembly.Module> {
+  const tell = (loaded: number) => onProgress({ phase: "engine", loaded, total: wasmSize });
+  tell(0);
+  return fetchEngine(url, timeout, signal, tell);
 }

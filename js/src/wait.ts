@@ -36,3 +36,33 @@ export async function within<T>(
     signal.removeEventListener("abort", follow);
   }
 }
+
+/** Waits for the milliseconds, or rejects with the signal's reason once that aborts. */
+export async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  try {
+    await untilAborted(new Promise<void>((done) => (timer = setTimeout(done, milliseconds))), signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * Waits for the lock of the name, which all pages of the origin share, and returns what gives it back. After the
+ * milliseconds it is not waited for any longer: its holder may sleep, and the lock only saves work.
+ *
+ * @throws the signal's reason.
+ */
+export async function lock(name: string, milliseconds: number, signal: AbortSignal): Promise<() => void> {
+  const take = (signal: AbortSignal) =>
+    new Promise<() => void>((resolve, reject) => {
+      const hold = () => (signal.aborted ? undefined : new Promise<void>((release) => resolve(release)));
+      navigator.locks.request(name, { signal }, hold).catch(reject);
+    });
+  try {
+    return await within(milliseconds, "lock", signal, take);
+  } catch {
+    signal.throwIfAborted();
+    return () => {};
+  }
+}

@@ -29,6 +29,9 @@ function receive(request: Request): void {
     case "check":
       run(request.id, (signal) => check(request, signal));
       break;
+    case "update":
+      run(request.id, (signal) => update(request, signal));
+      break;
     case "abort":
       calls.get(request.id)?.abort();
       break;
@@ -55,17 +58,26 @@ async function open(request: Extract<Request, { type: "open" }>, signal: AbortSi
     throw new PresealError("version-mismatch", `worker ${version}, page ${request.version}`);
   }
   const wasm = settings.wasm ?? new URL("./preseal.wasm", import.meta.url).href;
-  session = kept
-    ? await Session.resume(settings, kept)
-    : await Session.open(settings, wasm, signal, (event) => scope.postMessage({ type: "progress", id, event }));
-  return { type: "opened", id, info: session.info, kept: session.kept };
+  const start = { wasm, kept, tell: (news: Reply) => scope.postMessage(news) };
+  session = await Session.open(settings, start, signal, (event) => scope.postMessage({ type: "progress", id, event }));
+  const { serving } = session;
+  return { type: "opened", id, info: serving.info, kept: serving.kept };
+}
+
+async function update({ id }: Extract<Request, { type: "update" }>, signal: AbortSignal): Promise<Reply> {
+  const info = await opened().update(signal, (event) => scope.postMessage({ type: "progress", id, event }));
+  return { type: "updated", id, info };
 }
 
 async function check(request: Extract<Request, { type: "check" }>, signal: AbortSignal): Promise<Reply> {
   const { id, blob } = request;
-  if (!session) throw new PresealError("bad-message", "a check before a snapshot is open");
-  const verdict = await session.check(blob, signal, (event) => scope.postMessage({ type: "progress", id, event }));
+  const verdict = await opened().check(blob, signal, (event) => scope.postMessage({ type: "progress", id, event }));
   return { type: "checked", id, verdict };
+}
+
+function opened(): Session {
+  if (session) return session;
+  throw new PresealError("bad-message", "a call before a snapshot is open");
 }
 
 function fail(id: unknown, thrown: unknown): void {

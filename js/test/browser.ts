@@ -26,11 +26,13 @@ export type Handler = (request: IncomingMessage, response: ServerResponse) => vo
 
 /** The demo server behind the recording proxy. */
 export interface Stage {
+  /** The path of the command line tool. */
+  tool: string;
   /** The proxy's origin, with a slash at the end. */
   url: string;
   /** Every request so far. */
   requests: Recorded[];
-  /** Paths that the proxy answers itself. */
+  /** Paths that the proxy answers itself. One that ends with a slash stands for all files of that folder. */
   routes: Map<string, Handler>;
   /** Runs work and returns the requests that were made meanwhile, or until a quarter of a second passed without one. */
   during(work: () => Promise<unknown>): Promise<Recorded[]>;
@@ -66,7 +68,8 @@ export async function openStage(): Promise<Stage> {
   const requests: Recorded[] = [];
   const routes = new Map<string, Handler>([[`/${BLANK}`, servePage]]);
   const server = createServer((incoming, response) => {
-    const handler = routes.get(new URL(incoming.url ?? "/", target).pathname);
+    const { pathname } = new URL(incoming.url ?? "/", target);
+    const handler = routes.get(pathname) ?? routes.get(pathname.replace(/[^/]*$/, ""));
     const chunks: Buffer[] = [];
     const { method = "", url: path = "", headers } = incoming;
     const recorded = { method, path, headers, body: Buffer.alloc(0) };
@@ -80,6 +83,7 @@ export async function openStage(): Promise<Stage> {
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   return {
+    tool,
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     requests,
     routes,

@@ -39,7 +39,7 @@ before(async () => {
   await preseal("keygen", "--name", "example.org/list", "--out", "key");
   await preseal("build", "--list", "list.csv", "--images", "images", "--key", "key", "--out", "out");
   const key = (await readFile(join(folder, "key", "verifier.pub"), "utf8")).trim();
-  trust = { keys: [key], threshold: 1, origin: "", purpose: "", minVersion: 0 };
+  trust = { roles: [{ name: "authority", keys: [key] }], threshold: 1, origin: "", purpose: "", minVersion: 0 };
   manifest = await readFile(join(folder, "out", "manifest"));
   module = await WebAssembly.compile(await readFile(join(root, "js", "dist", "preseal.wasm")));
   const { file } = (await Engine.start(module)).call("openManifest", manifest, trust, Date.now());
@@ -63,7 +63,7 @@ test("the manifest says what the snapshot holds", async () => {
   const info = (await Engine.start(module)).call("openManifest", manifest, trust, Date.now());
   assert.equal(info.size, snapshot.length);
   assert.equal(info.file, `${createHash("sha256").update(snapshot).digest("hex")}.snap`);
-  assert.deepEqual(info.signers, ["example.org/list"]);
+  assert.deepEqual(info.signers, [{ name: "example.org/list", role: "authority" }]);
   assert.equal(info.distance, 31);
   assert.deepEqual(
     info.lanes.map(({ lane, proof }) => [lane, proof]),

@@ -10,7 +10,7 @@ const engines = all ? (["Chromium", "Firefox", "WebKitGTK"] as const) : (["Chrom
 const hashes = new Map<string, string>();
 
 for (const engine of engines) {
-  test(`${engine}: clear without a request, match with one, a crash that heals, a rollback refused`, async (t) => {
+  test(`${engine}: clear without a request, match with one, a crash that heals, a rollback refused, a list stored`, async (t) => {
     const page = await LabPage.open(engine);
     t.after(() => page.close());
     const crash = `addEventListener("message", ({ data }) => { if (data.blob?.name === "crash") throw new Error("crash"); });`;
@@ -38,6 +38,13 @@ for (const engine of engines) {
     const healed = await page.check("unlisted");
     assert.deepEqual([healed.outcome.kind, healed.requests], ["clear", []]);
     assert.equal(await page.open({ snapshot: "/faults/rolled-back/" }), "rolled-back");
+
+    const again = await page.stage.during(async () => assert.equal(await page.open(), ""));
+    const paths = again.map(({ path }) => path).filter((path) => path.startsWith("/lists/"));
+    assert.deepEqual(paths, [], "the list is stored");
+    const { version, stored } = await page.call("snapshot");
+    assert.deepEqual([await page.call("update"), stored], [version, true]);
+    assert.equal((await page.check("listed")).outcome.kind, "match");
   });
 }
 

@@ -17,12 +17,14 @@ after(() => page?.close());
 
 /** Serves /lists/ under another base, with a part of it replaced. */
 async function twist(base: string, part: "manifest" | "snap", answer: (good: Buffer, r: ServerResponse) => void) {
-  const manifest = Buffer.from(await (await fetch(new URL("lists/manifest", page.stage.url))).arrayBuffer());
   const path = page.stage.requests.find((r) => /^\/lists\/[0-9a-f]{64}\.snap$/.test(r.path))?.path ?? "";
   const file = path.slice("/lists/".length);
-  const snap = Buffer.from(await (await fetch(new URL(`lists/${file}`, page.stage.url))).arrayBuffer());
+  const chunksFile = file.replace(".snap", ".chunks");
+  const get = async (name: string) => Buffer.from(await (await fetch(new URL(name, page.stage.url))).arrayBuffer());
+  const [manifest, snap, chunks] = [await get("lists/manifest"), await get(path), await get(`lists/${chunksFile}`)];
   const plainly = (good: Buffer, r: ServerResponse) => r.end(good);
   page.stage.routes.set(`/${base}/manifest`, (_, r) => (part === "manifest" ? answer : plainly)(manifest, r));
+  page.stage.routes.set(`/${base}/${chunksFile}`, (_, r) => r.end(chunks));
   page.stage.routes.set(`/${base}/${file}`, (_, r) => (part === "snap" ? answer : plainly)(snap, r));
   return page.open({ snapshot: `/${base}/`, timeout: 1000 });
 }
@@ -30,7 +32,7 @@ async function twist(base: string, part: "manifest" | "snap", answer: (good: Buf
 test("hostile servers get a code and no more bytes than agreed", async () => {
   assert.equal(await twist("fat", "manifest", (_, r) => r.end(Buffer.alloc((16 << 10) + 1))), "too-large");
   assert.equal(await twist("garbage", "manifest", (_, r) => r.end("<!doctype html>")), "untrusted");
-  assert.equal(await twist("short", "snap", (good, r) => r.end(good.subarray(1))), "corrupt");
+  assert.equal(await twist("short", "snap", (good, r) => r.end(good.subarray(1))), "network");
   assert.equal(await twist("stalled", "snap", (good, r) => r.write(good.subarray(1))), "timeout");
   assert.equal(await twist("silent", "manifest", () => {}), "timeout");
   const endless = (_: Buffer, r: ServerResponse) => {
@@ -154,14 +156,14 @@ test("pixels that the browser falsifies are not hashed", async () => {
 });
 
 test("a worker answers nonsense, and a page of another version, with an error and goes on", async () => {
-  const trust = { keys: [], threshold: 1, origin: "", purpose: "", minVersion: 0 };
+  const trust = { roles: [], threshold: 1, origin: "", purpose: "", minVersion: 0 };
   const messages = [
     null,
     "text",
     { id: {} },
     { type: "check", id: 5 },
     { type: "toString", id: 6 },
-    { type: "open", id: 7, version: "0.0.0-other", settings: { snapshot: "", trust, timeout: 1 } },
+    { type: "open", id: 7, version: "0.0.0-other", settings: { snapshot: "", trust, update: "auto", timeout: 1 } },
     { type: "ping" },
   ];
   const replies = (await page.call("provoke", messages, 4)) as { type: string; id?: number; code?: string }[];

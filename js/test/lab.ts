@@ -4,15 +4,20 @@ import {
   type Candidate,
   type CheckProgress,
   Matcher,
+  type OpenOptions,
   type OpenProgress,
   PresealError,
+  type SnapshotInfo,
   type Verdict,
 } from "../index.js";
 import { voprf } from "../voprf.js";
 
+export { forget, overwrite, stored } from "./labstore.js";
+
 export interface LabOptions {
   snapshot: string;
-  trust: string[];
+  trust: OpenOptions["trust"];
+  update?: "auto" | "manual";
   confirm?: string;
   timeout?: number;
   /** The URL of a module worker to use instead of the package's. */
@@ -41,11 +46,13 @@ export interface Summary {
 const files = new Map<string, File>();
 let matcher: Matcher;
 let progress: OpenProgress[] = [];
+let news: string[] = [];
 
 /** Opens a matcher; returns "" or the error. */
 export async function open({ worker, ...options }: LabOptions, abortAt?: OpenProgress["phase"]): Promise<string> {
   const controller = new AbortController();
   progress = [];
+  news = [];
   try {
     matcher = await Matcher.open({
       ...options,
@@ -56,15 +63,59 @@ export async function open({ worker, ...options }: LabOptions, abortAt?: OpenPro
         if (event.phase === abortAt) controller.abort(new Error("aborted by the test"));
       },
     });
+    matcher.addEventListener("update", ({ detail }) => news.push(`update ${detail.version}`));
+    matcher.addEventListener("updateerror", ({ detail }) => news.push(detail.code));
     return "";
   } catch (error) {
     return errorText(error);
   }
 }
 
-/** The progress events of the matcher opened last, and what its manifest says. */
+/** The progress events of the matcher opened last. */
 export async function opened() {
-  return { progress, version: matcher.snapshot.version, lanes: matcher.snapshot.lanes.length };
+  return { progress };
+}
+
+/** What the matcher says of its snapshot. */
+export async function snapshot(): Promise<SnapshotInfo> {
+  return matcher.snapshot;
+}
+
+/** Looks for an update; returns the version that serves then, or the error. Aborts, or closes the matcher, at a phase. */
+export async function update(abortAt?: OpenProgress["phase"], closeAt?: string): Promise<number | string> {
+  const controller = new AbortController();
+  progress = [];
+  try {
+    const { version } = await matcher.update({
+      signal: controller.signal,
+      onProgress(event) {
+        progress.push(event);
+        if (event.phase === abortAt) controller.abort(new Error("aborted by the test"));
+        if (event.phase === closeAt) matcher.close();
+      },
+    });
+    return version;
+  } catch (error) {
+    return errorText(error);
+  }
+}
+
+/** Looks for an update several times at once. */
+export function updateAll(times: number): Promise<(number | string)[]> {
+  return Promise.all(Array.from({ length: times }, () => update()));
+}
+
+/** Waits until the matcher has told of updates so often, and returns what it told. */
+export async function heard(count: number): Promise<string[]> {
+  while (news.length < count) await new Promise((resolve) => setTimeout(resolve, 20));
+  return news;
+}
+
+/** Says something to a worker that was made to listen. */
+export async function say(word: string): Promise<void> {
+  const channel = new BroadcastChannel("test");
+  channel.postMessage(word);
+  channel.close();
 }
 
 /** Fetches a file and keeps it under its name. */

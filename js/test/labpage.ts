@@ -37,12 +37,26 @@ export const launchers = {
   },
 } satisfies Record<string, (stage: Stage) => Promise<Tab>>;
 
-function tabOf(page: Page, close: () => Promise<void>): Tab {
+/** A page of puppeteer's, to call lab.ts in. */
+export function tabOf(page: Page, close: () => Promise<void>): Tab {
   const run = async (name: string, args: unknown[]) => {
     const url = "/js/dist/test/lab.js";
     return (await import(url))[name](...args);
   };
   return { call: ((name: string, ...args: unknown[]) => page.evaluate(run, name, args)) as Call, close };
+}
+
+/** Serves a module worker that runs the code given before the package's own; returns its path. */
+export function sabotage({ routes }: Stage, name: string, code: string): string {
+  const headers = {
+    "Content-Type": "text/javascript",
+    "Content-Security-Policy": "script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+  };
+  const main = `import "./${name}-first.js"; import "./js/dist/worker.js";`;
+  routes.set(`/${name}-first.js`, (_, response) => response.writeHead(200, headers).end(code));
+  routes.set(`/${name}.js`, (_, response) => response.writeHead(200, headers).end(main));
+  return `/${name}.js`;
 }
 
 /** A page with the demo's list, and the files "listed" and "unlisted" in its memory. */
@@ -92,15 +106,7 @@ export class LabPage {
 
   /** Serves a module worker that runs the code given before the package's own; returns its path. */
   sabotage(name: string, code: string): string {
-    const headers = {
-      "Content-Type": "text/javascript",
-      "Content-Security-Policy": "script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'",
-      "Cross-Origin-Embedder-Policy": "require-corp",
-    };
-    const main = `import "./${name}-first.js"; import "./js/dist/worker.js";`;
-    this.stage.routes.set(`/${name}-first.js`, (_, response) => response.writeHead(200, headers).end(code));
-    this.stage.routes.set(`/${name}.js`, (_, response) => response.writeHead(200, headers).end(main));
-    return `/${name}.js`;
+    return sabotage(this.stage, name, code);
   }
 
   async close(): Promise<void> {

@@ -24,13 +24,18 @@ before(async () => {
 
 after(() => page?.close());
 
-test("open fetches the engine, the manifest and the snapshot, each once", async () => {
+test("open fetches the engine, the manifest, the chunks' hashes and the snapshot, each once", async () => {
   const requests = await page.stage.during(async () => assert.equal(await page.open(), ""));
   const paths = requests.map(({ path }) => path).filter((path) => !path.endsWith(".js"));
-  assert.equal(paths.length, 3, paths.join(" "));
+  assert.equal(paths.length, 4, paths.join(" "));
   assert.ok(paths.some((path) => path.endsWith("/preseal.wasm")));
   assert.ok(paths.includes("/lists/manifest"));
-  assert.ok(paths.some((path) => /^\/lists\/[0-9a-f]{64}\.snap$/.test(path)));
+  for (const kind of ["chunks", "snap"]) {
+    assert.ok(
+      paths.some((path) => new RegExp(`^/lists/[0-9a-f]{64}\\.${kind}$`).test(path)),
+      kind,
+    );
+  }
   const { progress } = await page.call("opened");
   assert.deepEqual([...new Set(progress.map(({ phase }) => phase))].sort(), ["engine", "manifest", "snapshot"]);
   assert.ok(progress.every(({ loaded, total }) => loaded <= total));
@@ -162,6 +167,7 @@ test("an abort rejects with its reason in every phase, and leaves the matcher us
   }
   assert.equal((await page.check("unlisted")).outcome.kind, "clear");
   for (const phase of ["engine", "manifest", "snapshot"] as const) {
+    await page.call("forget", "lists", "chunks");
     assert.equal(await page.open({}, phase), "aborted by the test", phase);
   }
 });

@@ -4,15 +4,20 @@ import { PresealError } from "../index.js";
 import { parseReply, parseRequest } from "../messages.js";
 import { emptyReport } from "../verdict.js";
 
-const trust = { keys: ["k"], threshold: 1, origin: "", purpose: "", minVersion: 0 };
-const settings = { snapshot: "https://example.org/", trust, timeout: 1 };
+const trust = { roles: [{ name: "authority", keys: ["k"] }], threshold: 1, origin: "", purpose: "", minVersion: 0 };
+const settings = { snapshot: "https://example.org/", trust, update: "auto", timeout: 1 };
 const report = emptyReport();
 const match = { kind: "match", lane: "pdq", probe: 1, distance: 0, window: 0, orientation: 7, secondHash: 31, report };
+
+const info = { version: 3, stored: true };
+const module = new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
+const kept = { module, manifest: new Uint8Array(1), snapshot: new Blob(), stored: true };
 
 const requests: unknown[] = [
   { type: "open", id: 1, version: "0", settings },
   { type: "open", id: 1, version: "0", settings: { ...settings, confirm: "https://example.org/" } },
   { type: "check", id: 2, blob: new Blob(["x"]) },
+  { type: "update", id: 3 },
   { type: "abort", id: 3 },
   { type: "ping" },
 ];
@@ -22,6 +27,10 @@ const replies: unknown[] = [
   { type: "checked", id: 1, verdict: match },
   { type: "checked", id: 1, verdict: { ...match, secondHash: null } },
   { type: "checked", id: 1, verdict: { kind: "unavailable", reason: "network", report } },
+  { type: "updated", id: 1, info },
+  { type: "opened", id: 1, info, kept },
+  { type: "swapped", info, kept },
+  { type: "update-failed", code: "conflicting", message: "" },
   { type: "failed", id: 1, code: "expired", message: "" },
   { type: "progress", id: 1, event: { phase: "read" } },
   { type: "progress", id: 1, event: { phase: "confirm", request: new Uint8Array(1) } },
@@ -38,12 +47,24 @@ const neither: unknown[] = [
   { type: "toString" },
   { type: "__proto__" },
   { type: "open", id: 1 },
-  { type: "open", id: 1, version: "0", settings: { ...settings, trust: { ...trust, keys: [1] } } },
+  {
+    type: "open",
+    id: 1,
+    version: "0",
+    settings: { ...settings, trust: { ...trust, roles: [{ name: "a", keys: [1] }] } },
+  },
+  { type: "open", id: 1, version: "0", settings: { ...settings, trust: { ...trust, roles: [null] } } },
+  { type: "open", id: 1, version: "0", settings: { ...settings, update: "never" } },
   { type: "open", id: 1, version: "0", settings: { ...settings, timeout: -1 } },
   { type: "open", id: 1, version: "0", settings, kept: {} },
   { type: "check", id: 2, blob: new Uint8Array(1) },
   { type: "check", id: 0, blob: new Blob() },
   { type: "abort", id: "1" },
+  { type: "update" },
+  { type: "updated", id: 1, info: { version: 3 } },
+  { type: "swapped", info, kept: { ...kept, stored: undefined } },
+  { type: "swapped", info: { ...info, version: -1 }, kept },
+  { type: "update-failed", code: "nonsense", message: "" },
   { type: "opened", id: 1, info: {}, kept: {} },
   { type: "checked", id: 1 },
   { type: "checked", id: 1, verdict: { kind: "fine", report } },

@@ -24,6 +24,7 @@ func faults(mux *http.ServeMux, good publish.Build) error {
 	good.List = small
 
 	corrupt, unsigned, expired, older := good, good, good, good
+	corrupt.Version = good.Version + 2 // so that it is refused for nothing else, whatever has been seen
 	expired.Now = good.Now.Add(-40 * 24 * time.Hour)
 	older.Version = good.Version - 1
 	stranger, err := keys.Generate(good.Keys.Name)

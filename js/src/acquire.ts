@@ -1,0 +1,133 @@
+// How a snapshot is come by: from the store, as another one and a delta, or as a whole.
+
+import { CHUNK } from "./chunks.js";
+import type { Engine } from "./engine.js";
+import type { ManifestInfo, Mark, SnapshotInfo, Trust } from "./messages.js";
+import { type Errand, fetchDelta, fetchManifest, fetchSnapshot } from "./publisher.js";
+import { nextLook } from "./schedule.js";
+import { call, openManifest, Serving, startEngine } from "./serving.js";
+import { adopt, countStored, prune, readEntry, readFile, readMark } from "./store.js";
+import { keyring } from "./trust.js";
+
+/** What it takes to come by a snapshot. */
+export interface Quest extends Errand {
+  /** The name of the list in the store. */
+  list: string;
+  module: Promise<WebAssembly.Module>;
+}
+
+/** A snapshot, and when to look for its successor, in milliseconds since 1970. */
+export interface Acquired {
+  serving: Serving;
+  next: number;
+}
+
+/** Opens the snapshot that is stored, if there is one that still passes every check. */
+export async function fromStore({ list, settings, module }: Quest, base?: Serving): Promise<Acquired | undefined> {
+  const entry = await readEntry(list);
+  if (!entry) return undefined;
+  if (base && isSame(entry.manifest, base.kept.manifest)) return { serving: base, next: entry.next };
+  const engine = await startEngine(settings, await module);
+  try {
+    const info = await verify(engine, entry.manifest, settings.trust, base?.info);
+    const bytes = await readFile(list, info.file, info.size);
+    if (!bytes) return undefined;
+    call(engine, "openSnapshot", bytes);
+    const kept = { module: await module, manifest: entry.manifest, snapshot: new Blob([bytes]), stored: true };
+    return { serving: new Serving(settings, info, kept, engine), next: entry.next };
+  } catch {
+    return undefined; // the publisher has a better one, or says why not
+  }
+}
+
+/**
+ * Asks the publisher for the manifest, and gets its snapshot unless that is the one that serves. Nothing of what serves is
+ * touched.
+ *
+ * @throws PresealError; the signal's reason.
+ */
+export async function fromPublisher(quest: Quest, base?: Serving): Promise<Acquired> {
+  const { settings, list } = quest;
+  const [module, { manifest, lifetime }] = await Promise.all([quest.module, fetchManifest(quest)]);
+  const engine = await startEngine(settings, module);
+  const info = await verify(engine, manifest, settings.trust, base?.info);
+  const isNews = !base || !isSame(manifest, base.kept.manifest);
+  const bytes = isNews ? await obtain(quest, engine, manifest, info, base) : await base.bytes();
+  quest.signal.throwIfAborted();
+  const next = nextLook(Date.now(), lifetime, info.expires, Math.random());
+  const entry = { manifest, file: info.file, next };
+  const markName = nameOf(info, settings.trust);
+  const stored = await adopt({ list, entry, bytes, markName, mark: info.mark });
+  if (!isNews) return { serving: base.as(stored), next };
+  const kept = { module, manifest, snapshot: new Blob([bytes]), stored };
+  return { serving: new Serving(settings, info, kept, engine), next };
+}
+
+/** Opens the manifest's snapshot in the engine, by the shortest way that works, and returns its bytes. */
+async function obtain(
+  quest: Quest,
+  engine: Engine,
+  manifest: Uint8Array,
+  info: ManifestInfo,
+  base: Serving | undefined,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (base) {
+    try {
+      const bytes = base.info.file === info.file ? await base.bytes() : await byDelta(quest, manifest, info, base);
+      if (bytes) {
+        call(engine, "openSnapshot", bytes);
+        return bytes;
+      }
+    } catch {
+      quest.signal.throwIfAborted(); // otherwise the whole will do
+    }
+  }
+  await prune(quest.list, [info.file, ...(base ? [base.info.file] : [])]);
+  const bytes = await fetchSnapshot(quest, quest.list, info, (chunks) => call(engine, "openChunks", chunks).hashes);
+  call(engine, "openSnapshot", bytes);
+  return bytes;
+}
+
+/** Makes the snapshot of the one that serves and a delta, if that is less to fetch than what is missing of the whole. */
+async function byDelta(quest: Quest, manifest: Uint8Array, info: ManifestInfo, base: Serving) {
+  const { settings, list } = quest;
+  const delta = info.deltas.find(({ source }) => source === base.info.file);
+  if (!delta || delta.size >= info.size - CHUNK * (await countStored(list, info.file))) return undefined;
+  const bytes = await fetchDelta(quest, delta);
+  // An engine's memory never shrinks, so the one that needs both snapshots is not the one that goes on to serve. What the old
+  // one is worth on its own no longer matters: its time is up to when it expired.
+  const engine = await startEngine(settings, await quest.module);
+  openManifest(engine, base.kept.manifest, settings.trust, Math.min(Date.now(), base.info.expires));
+  call(engine, "openSnapshot", await base.bytes());
+  openManifest(engine, manifest, settings.trust);
+  return call(engine, "applyDelta", bytes).file;
+}
+
+/**
+ * Verifies a manifest, then once more with the newest one seen of the list that it turned out to be of. An update is of the
+ * same list as what it updates.
+ */
+async function verify(
+  engine: Engine,
+  manifest: Uint8Array,
+  trust: Trust,
+  base: SnapshotInfo | undefined,
+): Promise<ManifestInfo> {
+  const pinned = base ? { ...trust, origin: base.origin, purpose: base.purpose } : trust;
+  const info = openManifest(engine, manifest, pinned);
+  const seen = newest(await readMark(nameOf(info, trust)), base?.mark);
+  return seen ? openManifest(engine, manifest, { ...pinned, seen }) : info;
+}
+
+/** Marks are kept per list and set of trusted keys, so that a list of the same name by others does not count. */
+function nameOf({ origin, purpose }: ManifestInfo, trust: Trust): string {
+  return [origin, purpose, keyring(trust)].join("\n");
+}
+
+function newest(a: Mark | undefined, b: Mark | undefined): Mark | undefined {
+  return a && b ? (a.version > b.version ? a : b) : (a ?? b);
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}

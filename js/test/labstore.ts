@@ -1,0 +1,39 @@
+// What a test sees of the package's database, from inside a page.
+
+/** How many things of each kind are stored. */
+export async function stored(): Promise<Record<string, number>> {
+  const database = await openStore();
+  const counts: Record<string, number> = {};
+  for (const name of database.objectStoreNames) {
+    counts[name] = await settled(database.transaction(name).objectStore(name).count());
+  }
+  database.close();
+  return counts;
+}
+
+/** Removes all that is stored of the kinds. */
+export async function forget(...kinds: string[]): Promise<void> {
+  const database = await openStore();
+  for (const name of kinds) await settled(database.transaction(name, "readwrite").objectStore(name).clear());
+  database.close();
+}
+
+/** Puts other bytes in the place of everything of a kind. */
+export async function overwrite(kind: string, bytes: number[]): Promise<void> {
+  const database = await openStore();
+  const store = database.transaction(kind, "readwrite").objectStore(kind);
+  for (const key of await settled(store.getAllKeys())) await settled(store.put(Uint8Array.from(bytes), key));
+  database.close();
+}
+
+/** The package's database, whatever its version. It must be there. */
+function openStore(): Promise<IDBDatabase> {
+  return settled(indexedDB.open("preseal"));
+}
+
+function settled<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
