@@ -7,6 +7,7 @@ import (
 	"sort"
 
 	"github.com/preseal/preseal/matcher/confirm"
+	"github.com/preseal/preseal/matcher/confirm/voprf"
 	"github.com/preseal/preseal/matcher/phash"
 	"github.com/preseal/preseal/matcher/snapshot"
 )
@@ -53,6 +54,27 @@ func (x *Index) PDQs(key []byte, max int) (out []phash.PDQ) {
 		out = append(out, x.pdq(x.pdqs[i].at))
 	}
 	return out
+}
+
+// Entries returns what is sealed for a candidate's key: nothing if it is not listed, and confirm.MaxHashes at most.
+func (x *Index) Entries(k confirm.Key) []voprf.Entry {
+	a := x.Answer(k)
+	if !a.Listed {
+		return nil
+	}
+	if len(a.Hashes) == 0 {
+		return []voprf.Entry{{Label: x.set.Label(k.Lane, k.Bytes)}}
+	}
+	entries := make([]voprf.Entry, len(a.Hashes))
+	for i := range a.Hashes {
+		entries[i].PDQ = &a.Hashes[i]
+		if k.Lane == snapshot.PDQ {
+			entries[i].Label = x.set.Label(k.Lane, a.Hashes[i][:])
+		} else {
+			entries[i].Label = x.set.Label(k.Lane, k.Bytes)
+		}
+	}
+	return entries
 }
 
 // Answer says what the list has of a candidate's key.
