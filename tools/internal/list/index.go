@@ -44,6 +44,20 @@ func (x *Index) pdq(at uint32) phash.PDQ { return phash.PDQ(x.set.lanes[snapshot
 // Set returns what is indexed.
 func (x *Index) Set() *Set { return x.set }
 
+// Keys returns the different keys of a lane, ascending, one after the other. The caller must not change them.
+func (x *Index) Keys(lane snapshot.Lane) []byte {
+	if lane != snapshot.PDQ {
+		return x.set.Flat(lane)
+	}
+	keys := make([]byte, 0, 8*len(x.pdqs))
+	for i, k := range x.pdqs {
+		if i == 0 || x.pdqs[i-1].key != k.key {
+			keys = binary.BigEndian.AppendUint64(keys, k.key)
+		}
+	}
+	return keys
+}
+
 // PDQs returns the listed PDQ hashes with a key of the lane pdq, max at most.
 func (x *Index) PDQs(key []byte, max int) (out []phash.PDQ) {
 	if len(key) != snapshot.PDQ.KeySize() {
