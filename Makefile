@@ -75,8 +75,9 @@ fuzz: ## every fuzz target for FUZZTIME (60s) each
 		(set -x; go test -run='^$$' -fuzz="^$$name\$$" -fuzztime=$(FUZZTIME) "$$package")
 	done
 
-bench: $(ENGINE) ## speed of the engine under wasm, and its size
+bench: $(ENGINE) ## speed under wasm, sizes of filters, deltas and the engine
 	GOOS=js GOARCH=wasm go run -exec="$(WASM_EXEC)" ./tools/preseal bench speed
+	go run ./tools/preseal bench size
 	$(MAKE) size
 
 corpus: ## photographs for `preseal bench recall`, 365 MB of Debian packages

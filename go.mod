@@ -3,6 +3,7 @@ module github.com/preseal/preseal
 go 1.26.0
 
 require (
+	github.com/FastFilter/xorfilter v0.4.1
 	github.com/bits-and-blooms/bloom/v3 v3.7.1
 	github.com/cloudflare/circl v1.6.5
 	github.com/corona10/goimagehash v1.1.0

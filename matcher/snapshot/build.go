@@ -52,7 +52,7 @@ type LaneKeys struct {
 	Capacity uint64  // entries that the filter is sized for; 0 means as many as there are
 	Probes   int     // 0 means 1 for digests, DefaultProbes for perceptual hashes
 	Error    float64 // per probe, with Capacity entries; 0 means DefaultDigestError, or what DefaultCandidates needs
-	KeyBits  int     // of PDQ keys; 0 means PDQKeyBits of Capacity and Probes
+	KeyBits  int     // of PDQ keys; 0 means as in Base if Capacity and Probes are, else PDQKeyBits of them
 	Kind     Kind    // "" means Rice
 	// SingleHash says that some PHash entries have no PDQ hash to confirm with.
 	SingleHash bool
@@ -164,7 +164,9 @@ func (l *LaneKeys) follow(base *Snapshot) {
 			l.Error = cmp.Or(l.Error, info.Error)
 		}
 		l.Probes = cmp.Or(l.Probes, info.Probes)
-		l.KeyBits = cmp.Or(l.KeyBits, s.KeyBits)
+		if l.Probes == info.Probes && l.Capacity == info.Capacity {
+			l.KeyBits = cmp.Or(l.KeyBits, s.KeyBits)
+		}
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 )
 
@@ -109,30 +108,26 @@ func sameFilter(a, b *row) bool {
 		a.keyBits == b.keyBits && a.seed == b.seed
 }
 
-// diff appends the changes from a to b to data and sets the row to them.
+// diff appends the changes from a to b, whose blocks are alike, to data and sets the row to them.
 func (r *deltaRow) diff(data []byte, a, b *riceSet) []byte {
-	var removed, added []uint64
-	nextA, stopA := iter.Pull(a.all())
-	nextB, stopB := iter.Pull(b.all())
-	defer stopA()
-	defer stopB()
-	rank := uint64(0)
-	p, inA := nextA()
-	q, inB := nextB()
-	for inA || inB {
-		switch {
-		case inA && inB && p == q:
-			p, inA = nextA()
-			q, inB = nextB()
+	var removed, added, old, new []uint64
+	var rank, atA, atB uint64
+	for block := range uint64(len(a.index) / riceIndexSize) {
+		old, atA = a.appendBlock(old[:0], block, atA)
+		new, atB = b.appendBlock(new[:0], block, atB)
+		left := new
+		for _, p := range old {
+			for len(left) > 0 && left[0] < p {
+				added, left = append(added, left[0]), left[1:]
+			}
+			if len(left) > 0 && left[0] == p {
+				left = left[1:]
+			} else {
+				removed = append(removed, rank)
+			}
 			rank++
-		case inA && (!inB || p < q):
-			removed = append(removed, rank)
-			p, inA = nextA()
-			rank++
-		default:
-			added = append(added, q)
-			q, inB = nextB()
 		}
+		added = append(added, left...)
 	}
 	r.removed, r.added = uint32(len(removed)), uint32(len(added))
 	before := len(data)

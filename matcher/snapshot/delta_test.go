@@ -86,6 +86,59 @@ func TestDeltas(t *testing.T) {
 	}
 }
 
+// What a manifest says of the source of a delta is enough to open it.
+func TestOpenSource(t *testing.T) {
+	size := PDQ.HashSize()
+	list := hashesOf(PDQ, 3000)
+	digests := hashesOf(SHA256, 100)
+	lanes := func(from, to int) []LaneKeys {
+		return []LaneKeys{{Lane: PDQ, Hashes: list[size*from : size*to]}, {Lane: SHA256, Hashes: digests}}
+	}
+	first := version(t, nil, 1, lanes(0, 2000)...)
+	second := version(t, first, 2, lanes(5, 2100)...)
+	third := version(t, second, 3, lanes(0, 3000)...)
+	_, m := named(t, first, second)
+	source, err := m.OpenSource(fileOf(t, first))
+	if err != nil {
+		t.Fatal(err)
+	}
+	delta, to := named(t, source, third)
+	want, _ := named(t, first, third)
+	if !bytes.Equal(delta, want) {
+		t.Error("the delta differs from the one of the snapshot as it was published")
+	}
+	if got, err := source.Apply(delta, to); err != nil || !bytes.Equal(got, fileOf(t, third)) {
+		t.Errorf("the delta makes another file: %v", err)
+	}
+	if _, err := m.OpenSource(fileOf(t, third)); code(err) != WrongBase {
+		t.Errorf("a snapshot that is not named: %v", err)
+	}
+	lies := *m
+	lies.Deltas = []DeltaInfo{{Version: 7, Source: first.manifest.Hash}}
+	if _, err := lies.OpenSource(fileOf(t, first)); code(err) != Corrupt {
+		t.Errorf("another version than the file's: %v", err)
+	}
+	lies.Deltas, lies.Lanes = m.Deltas, slices.Clone(m.Lanes)
+	lies.Lanes[1].Capacity = 999
+	if _, err := lies.OpenSource(fileOf(t, first)); code(err) != Corrupt {
+		t.Errorf("more than twice the capacity: %v", err)
+	}
+}
+
+// With another capacity, keys are as long as that demands.
+func TestRecapacity(t *testing.T) {
+	list := hashesOf(PDQ, 100)
+	first := version(t, nil, 1, LaneKeys{Lane: PDQ, Hashes: list})
+	same := version(t, first, 2, LaneKeys{Lane: PDQ, Hashes: list, KeyBits: 60})
+	if got := version(t, same, 3, LaneKeys{Lane: PDQ, Hashes: list}).KeyBits(PDQ); got != 60 {
+		t.Errorf("keys of %d bits, want those of the version before", got)
+	}
+	const capacity = 200_000_000
+	if got, want := version(t, first, 2, LaneKeys{Lane: PDQ, Hashes: list, Capacity: capacity}).KeyBits(PDQ), PDQKeyBits(capacity, DefaultProbes); got != want {
+		t.Errorf("keys of %d bits, want %d", got, want)
+	}
+}
+
 func shuffled[T any](r *rand.Rand, s []T) []T {
 	r.Shuffle(len(s), func(i, j int) { s[i], s[j] = s[j], s[i] })
 	return s

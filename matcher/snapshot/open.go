@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"math/bits"
+	"slices"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -36,6 +37,61 @@ func OpenAt(r io.ReaderAt, m *Manifest) (*Snapshot, error) {
 	if m.Size > MaxSnapshot {
 		return nil, failed(TooLarge, "the snapshot has %d bytes, more than %d", m.Size, MaxSnapshot)
 	}
+	s, err := openRows(r, m)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range m.Lanes {
+		if !s.Contains(l.Lane, l.Hit) || s.Contains(l.Lane, l.Miss) {
+			return nil, failed(Canary, "the lane %s fails its test keys", l.Lane)
+		}
+	}
+	return s, nil
+}
+
+// OpenSource opens an earlier snapshot of the list, which m names as the source of
+// a delta, without the manifest that vouched for it: to apply that delta, or to make
+// another. Its Manifest says what is known of it. Failed checks are *Error, with the
+// code WrongBase where m names no such snapshot.
+func (m *Manifest) OpenSource(b []byte) (*Snapshot, error) {
+	if len(b) > MaxSnapshot {
+		return nil, failed(TooLarge, "the snapshot has %d bytes, more than %d", len(b), MaxSnapshot)
+	}
+	d, ok := m.DeltaFrom(sha256.Sum256(b))
+	if !ok {
+		return nil, failed(WrongBase, "the manifest names no delta from this snapshot")
+	}
+	size, err := headSize(b[:min(len(b), headerSize)])
+	if err != nil {
+		return nil, err
+	}
+	if size > len(b) {
+		return nil, failed(Corrupt, "the snapshot ends within its table")
+	}
+	rows, err := decodeHead(b[:size], uint64(len(b)), d.Version)
+	if err != nil {
+		return nil, err
+	}
+	earlier := &Manifest{
+		Origin: m.Origin, Purpose: m.Purpose, Version: d.Version, Hash: d.Source, Size: int64(len(b)), Head: sha256.Sum256(b[:size]),
+		Distance: m.Distance, Lanes: slices.Clone(m.Lanes), OPRF: m.OPRF,
+	}
+	for i := range earlier.Lanes { // which differ in their entries alone, or there would be no delta
+		l := &earlier.Lanes[i]
+		for _, r := range rows {
+			if r.kind != kindPRF && Lane(r.lane) == l.Lane {
+				l.Entries = r.entries
+			}
+		}
+		if l.Entries < 1 || l.Entries > 2*l.Capacity {
+			return nil, failed(Corrupt, "the lane %s has %d entries, with a capacity of %d", l.Lane, l.Entries, l.Capacity)
+		}
+	}
+	return openRows(bytes.NewReader(b), earlier)
+}
+
+// openRows opens what is in a file.
+func openRows(r io.ReaderAt, m *Manifest) (*Snapshot, error) {
 	s := &Snapshot{manifest: m, file: r}
 	head, err := s.readHead()
 	if err != nil {
@@ -62,11 +118,6 @@ func OpenAt(r io.ReaderAt, m *Manifest) (*Snapshot, error) {
 	}
 	if len(s.sections) != len(m.Lanes) {
 		return nil, failed(Corrupt, "the snapshot has %d lanes, but the manifest names %d", len(s.sections), len(m.Lanes))
-	}
-	for _, l := range m.Lanes {
-		if !s.Contains(l.Lane, l.Hit) || s.Contains(l.Lane, l.Miss) {
-			return nil, failed(Canary, "the lane %s fails its test keys", l.Lane)
-		}
 	}
 	return s, nil
 }

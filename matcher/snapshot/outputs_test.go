@@ -94,6 +94,16 @@ func TestOutputsChange(t *testing.T) {
 			t.Fatalf("output %d is there: %v, %v", i, there, err)
 		}
 	}
+	source, err := m.OpenSource(fileOf(t, first))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := source.Apply(delta, m); err != nil || !bytes.Equal(got, fileOf(t, next)) {
+		t.Errorf("from the source alone, the delta makes another file: %v", err)
+	}
+	if _, err := m.OpenSource(fileOf(t, first)[:headerSize]); code(err) != WrongBase {
+		t.Errorf("the header of the source: %v", err)
+	}
 	if _, err := MakeDelta(first, withOutputs(t, first, 2, 8, listed)); !errors.Is(err, ErrNoDelta) {
 		t.Errorf("a delta to another key: %v", err)
 	}

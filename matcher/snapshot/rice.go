@@ -230,18 +230,28 @@ func (s *riceSet) find(p uint64) bool {
 // all yields the positions in order.
 func (s *riceSet) all() iter.Seq[uint64] {
 	return func(yield func(uint64) bool) {
+		var positions []uint64
 		at := uint64(0)
 		for block := range uint64(len(s.index) / riceIndexSize) {
-			in, size := s.block(block)
-			r := s.code.reader(s.gaps, 8*at, s.m)
-			at += size
-			for next := block << s.shift; in > 0; in-- {
-				gap, _ := r.next()
-				if !yield(next + gap) {
+			positions, at = s.appendBlock(positions[:0], block, at)
+			for _, p := range positions {
+				if !yield(p) {
 					return
 				}
-				next += gap + 1
 			}
 		}
 	}
+}
+
+// appendBlock appends the positions of a block whose gaps begin at a byte, and
+// returns where those of the next block begin.
+func (s *riceSet) appendBlock(out []uint64, block, at uint64) (positions []uint64, end uint64) {
+	in, size := s.block(block)
+	r := s.code.reader(s.gaps, 8*at, s.m)
+	for next := block << s.shift; in > 0; in-- {
+		gap, _ := r.next() // which scan has read before
+		out = append(out, next+gap)
+		next += gap + 1
+	}
+	return out, at + size
 }

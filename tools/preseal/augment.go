@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/preseal/preseal/tools/internal/list"
 	"github.com/preseal/preseal/tools/internal/output"
 	"github.com/preseal/preseal/tools/internal/picture"
+	"github.com/preseal/preseal/tools/internal/publish"
 )
 
 // An augmenter finds further keys for images: those of the pictures that people make of them.
@@ -28,16 +30,27 @@ type copied struct {
 	from list.Place
 }
 
-func newAugmenter(kind snapshot.Kind, bytes float64, probes int) *augmenter {
-	a := &augmenter{bytes: bytes, perKey: bytesPerKey(kind, probes)}
+func newAugmenter(b *publish.Build, bytes float64) *augmenter {
+	kind, probes, errorRate := b.Kind, b.Probes, 0.0
+	if b.Base != nil {
+		before, _ := b.Base.Manifest.Lane(snapshot.PDQ)
+		kind = cmp.Or(kind, b.Base.Kind(snapshot.PDQ))
+		if probes == 0 || probes == before.Probes {
+			errorRate = before.Error
+		}
+	}
+	if errorRate == 0 {
+		errorRate = snapshot.DefaultError(snapshot.PDQ, cmp.Or(probes, snapshot.DefaultProbes))
+	}
+	a := &augmenter{bytes: bytes, perKey: bytesPerKey(kind, errorRate)}
 	a.found = make([][]copied, min(max(0, int(math.Ceil(a.extra()))), len(picture.Augmentations)))
 	return a
 }
 
 // bytesPerKey returns what a key of the lane pdq takes: 1.5 bits above the bound of log2(1/p) if it is Rice coded, or 1.44
-// times the bound, the size of the best Bloom filter. The error rate p follows from the probes, whatever the entries.
-func bytesPerKey(kind snapshot.Kind, probes int) float64 {
-	bound := -math.Log2(snapshot.DefaultError(snapshot.PDQ, probes))
+// times the bound, the size of the best Bloom filter.
+func bytesPerKey(kind snapshot.Kind, p float64) float64 {
+	bound := -math.Log2(p)
 	if kind == snapshot.Bloom {
 		return math.Log2E * bound / 8
 	}

@@ -1,22 +1,14 @@
 package main
 
 import (
-	"bytes"
-	"encoding/binary"
 	"fmt"
-	"image"
-	"math/rand/v2"
-	"runtime"
 	"slices"
 	"time"
 
-	"github.com/bits-and-blooms/bloom/v3"
-	"github.com/corona10/goimagehash"
 	"github.com/spf13/cobra"
 
 	"github.com/preseal/preseal/matcher/media"
 	"github.com/preseal/preseal/matcher/phash"
-	"github.com/preseal/preseal/matcher/probe"
 	"github.com/preseal/preseal/matcher/snapshot"
 	"github.com/preseal/preseal/testdata/pictures"
 	"github.com/preseal/preseal/tools/internal/output"
@@ -32,18 +24,24 @@ type benchRecord struct {
 }
 
 func newBench() *cobra.Command {
-	rounds := 0
+	rounds, entries := 0, 0
 	c := &cobra.Command{
 		Use:   "bench [speed]",
 		Short: "Measure preseal beside a reference",
 		Long: `Bench measures preseal and a reference by turns, and prints the medians and their ratio:
 
   phash+pdq-12mp  a 12 megapixel RGBA picture to both hashes; reference: goimagehash.PerceptionHash of the same picture
-  probes-N        the N likeliest variants of a hash against 1,000,000 entries; reference: as many bits-and-blooms Test
-                  calls on the best filter of the same error rate
+  probes-N        the N likeliest variants of a hash, listed and looked up; reference: as many bits-and-blooms Test calls
+                  on the best filter of the same error rate
+  look-ups-65536  looked up alone; reference: as many Test calls
+  open            a stored snapshot made ready; reference: the SHA-256 of its file alone
+  delta           ` + fmt.Sprintf("%d entries added and %d", updateAdded, updateRemoved) + ` removed; reference: open
+  memory          what an open snapshot occupies, its file included; reference: its file
 
-The same program measures WebAssembly if it is compiled for it.`,
+The snapshot has as many random keys in the lane phash as --entries says. The same program measures WebAssembly if it is
+compiled for it.`,
 		Example: `  preseal bench speed
+  preseal bench size
   GOOS=js GOARCH=wasm go run -exec "$(go env GOROOT)/lib/wasm/go_js_wasm_exec" ./tools/preseal bench speed`,
 		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
 		ValidArgs: []string{"speed"},
@@ -51,27 +49,50 @@ The same program measures WebAssembly if it is compiled for it.`,
 			if rounds < 1 {
 				return output.Usage(output.Hint(fmt.Errorf("--rounds %d is not 1 or more", rounds), "leave it out for the default"))
 			}
-			return benchSpeed(c, rounds)
+			if err := validateEntries(entries); err != nil {
+				return err
+			}
+			return benchSpeed(c, rounds, entries)
 		},
 	}
-	c.AddCommand(newBenchRecall())
+	c.AddCommand(newBenchRecall(), newBenchSize())
 	c.Flags().IntVar(&rounds, "rounds", 9, "how often each is measured")
+	c.Flags().IntVar(&entries, "entries", benchEntries, "keys in the snapshot")
 	return c
 }
 
-// A contest is measured by turns: what is ours and the reference.
-type contest struct {
-	name            string
-	ours, reference func() error
+// benchEntries is how many keys a filter has by default.
+const benchEntries = 3_000_000
+
+func validateEntries(n int) error {
+	const most = 50_000_000
+	if n >= 2*updateRemoved && n <= most {
+		return nil
+	}
+	return output.Usage(output.Hint(fmt.Errorf("--entries %d is not %s to %s", n, output.Count(2*updateRemoved), output.Count(most)), "leave it out for the default"))
 }
 
-func benchSpeed(c *cobra.Command, rounds int) error {
-	contests, err := contests()
+func benchSpeed(c *cobra.Command, rounds, entries int) error {
+	photo := enlarge(pictures.Photo(1, 500, 375), 8)
+	white, _, err := media.FromRGBA(photo.Pix, photo.Rect.Dx(), photo.Rect.Dy())
 	if err != nil {
 		return err
 	}
-	p := printer(c)
-	p.Text("%-15s %10s %-5s %10s %8s", "name", "value", "unit", "reference", "ratio")
+	im, err := phash.Of(white)
+	if err != nil {
+		return err
+	}
+	from, to, delta, err := publishUpdate(entries, snapshot.DefaultError(snapshot.PHash, snapshot.DefaultProbes))
+	if err != nil {
+		return err
+	}
+	memory, err := memoryOf(from)
+	if err != nil {
+		return err
+	}
+	contests := []contest{pictureContest(photo)}
+	contests = append(contests, lookUpContests(from.opened, entries, im)...)
+	contests = append(contests, updateContests(from, to, delta)...)
 	ours, reference := make([][]float64, len(contests)), make([][]float64, len(contests))
 	for round := range rounds + 1 {
 		for i, contest := range contests {
@@ -91,11 +112,16 @@ func benchSpeed(c *cobra.Command, rounds int) error {
 			}
 		}
 	}
-	for i, contest := range contests {
-		r := benchRecord{Name: contest.name, Value: round(median(ours[i])), Unit: "ms", Reference: round(median(reference[i]))}
-		r.Ratio = round(median(ours[i]) / median(reference[i]))
+	p := printer(c)
+	p.Text("%-15s %10s %-5s %10s %8s", "name", "value", "unit", "reference", "ratio")
+	record := func(name, unit string, value, reference float64) {
+		r := benchRecord{name, round(value), unit, round(reference), round(value / reference)}
 		p.Record(r, fmt.Sprintf("%-15s %10.3f %-5s %10.3f %8.3f", r.Name, r.Value, r.Unit, r.Reference, r.Ratio))
 	}
+	for i, contest := range contests {
+		record(contest.name, "ms", median(ours[i]), median(reference[i]))
+	}
+	record("memory", "MB", float64(memory)/1e6, float64(len(from.file))/1e6)
 	return p.Err()
 }
 
@@ -109,110 +135,4 @@ func measure(f func() error) (float64, error) {
 func median(v []float64) float64 {
 	slices.Sort(v)
 	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
-}
-
-func contests() ([]contest, error) {
-	photo := enlarge(pictures.Photo(1, 500, 375), 8)
-	b := photo.Bounds()
-	white, _, err := media.FromRGBA(photo.Pix, b.Dx(), b.Dy())
-	if err != nil {
-		return nil, err
-	}
-	im, err := phash.Of(white)
-	if err != nil {
-		return nil, err
-	}
-	out := []contest{{
-		"phash+pdq-12mp",
-		func() error {
-			white, _, err := media.FromRGBA(photo.Pix, b.Dx(), b.Dy())
-			if err == nil {
-				_, err = phash.Of(white)
-			}
-			return err
-		},
-		func() error { _, err := goimagehash.PerceptionHash(photo); return err },
-	}}
-	s, reference, err := benchFilters()
-	if err != nil {
-		return nil, err
-	}
-	for _, n := range []int{4096, 65536} {
-		keys := randomKeys(2, n)
-		out = append(out, contest{
-			fmt.Sprintf("probes-%d", n),
-			func() error {
-				var key [8]byte
-				hits := 0
-				for flips := range probe.Likeliest(im.Margins[:], n) {
-					binary.BigEndian.PutUint64(key[:], uint64(im.PHash)^flips)
-					hits += count(s.Contains(snapshot.PHash, key[:]))
-				}
-				runtime.KeepAlive(hits)
-				return nil
-			},
-			func() error {
-				hits := 0
-				for _, key := range keys {
-					hits += count(reference.Test(key))
-				}
-				runtime.KeepAlive(hits)
-				return nil
-			},
-		})
-	}
-	return out, nil
-}
-
-func count(hit bool) int {
-	if hit {
-		return 1
-	}
-	return 0
-}
-
-// benchFilters returns a snapshot with a million entries, and the best Bloom filter of the same error rate with them.
-func benchFilters() (*snapshot.Snapshot, *bloom.BloomFilter, error) {
-	now := time.Now()
-	keys := randomKeys(1, 1_000_000)
-	file, m, err := snapshot.Build(snapshot.Spec{
-		Origin: "bench", Version: 1, Published: now, Expires: now.Add(time.Hour),
-		Lanes: []snapshot.LaneKeys{{Lane: snapshot.PHash, Hashes: bytes.Join(keys, nil)}},
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	s, err := snapshot.Open(file, m)
-	if err != nil {
-		return nil, nil, err
-	}
-	reference := bloom.NewWithEstimates(uint(len(keys)), m.Lanes[0].Error)
-	for _, key := range keys {
-		reference.Add(key)
-	}
-	return s, reference, nil
-}
-
-// randomKeys returns keys of the lane phash, the same for the same seed.
-func randomKeys(seed uint64, n int) [][]byte {
-	r := rand.New(rand.NewPCG(seed, 0))
-	flat := make([]byte, 0, 8*n)
-	keys := make([][]byte, n)
-	for i := range keys {
-		flat = binary.BigEndian.AppendUint64(flat, r.Uint64())
-		keys[i] = flat[8*i : 8*i+8]
-	}
-	return keys
-}
-
-// enlarge repeats every pixel: the content hardly matters to the time, and drawing 12 megapixels takes long.
-func enlarge(img *image.NRGBA, times int) *image.RGBA {
-	b := img.Bounds()
-	out := image.NewRGBA(image.Rect(0, 0, times*b.Dx(), times*b.Dy()))
-	for y := range out.Bounds().Dy() {
-		for x := range out.Bounds().Dx() {
-			copy(out.Pix[out.PixOffset(x, y):], img.Pix[img.PixOffset(x/times, y/times):][:4])
-		}
-	}
-	return out
 }

@@ -1,17 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
-	"math"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/preseal/preseal/matcher"
-	"github.com/preseal/preseal/matcher/phash"
 	"github.com/preseal/preseal/matcher/snapshot"
 	"github.com/preseal/preseal/tools/internal/keys"
 	"github.com/preseal/preseal/tools/internal/list"
@@ -23,12 +19,14 @@ type buildOptions struct {
 	lists, excludes                 []string
 	images, keys, out, base         string
 	origin, purpose, kind           string
+	capacities                      []string
 	days, probes, distance, keyBits int
 	strict, augment                 bool
 	bytesPerEntry                   float64
 
 	augmenter *augmenter // nil without --augment
-	sources   []source   // of the entries
+	progress  *output.Progress
+	sources   []source // of the entries
 	// Counts for the summary: images below the gate, refusals, hashes of lists (not digests), repeated and dropped hashes.
 	digestOnly, rejected, fromHashes, duplicates, excluded int
 }
@@ -40,9 +38,11 @@ func newBuild() *cobra.Command {
 		Short: "Build a list into a signed snapshot",
 		Long: `Build reads list files and a folder of images and writes a snapshot to the folder given by --out:
 
-  manifest        signed; the only file that changes, and the last to be written
-  <sha256>.snap   the filters that clients download
-  list.sealed     the entries, encrypted with oprf.key for the confirmation server
+  manifest         signed; the only file that changes, and the last to be written
+  <sha256>.snap    the filters that clients download
+  <sha256>.chunks  the hashes of their pieces, for downloads that resume
+  <sha256>.delta   what makes them out of an earlier version, for clients that have it
+  list.sealed      the entries, encrypted with oprf.key for the confirmation server
 
 The folder can be published as it is. A list file is CSV with a header that names the columns algorithm and hash, or
 newline-delimited JSON with these members; algorithms are sha256, phash and pdq. If it has a quality from 0 to 100, a
@@ -56,7 +56,13 @@ Pictures that everybody sends (screens, memes, logos, words on plain ground) col
 --exclude: what they come near to is dropped and named. With --augment, images get further keys in the lane pdq, those of
 cropped and slightly turned copies, as many as --bytes-per-entry allows on average.
 
-If the folder holds an earlier version of the same list, the new one continues it.`,
+If the folder holds an earlier version of the same list, the new one continues it. It comes with deltas from the last 16
+versions whose snapshots are at hand; those of another folder, which --base names, are copied. What is not said of
+purpose, capacity, probes, distance, kind and key bits is as it was. preseal gc removes what is no longer needed.
+
+A filter is sized for as many entries as the first version has, or --capacity says, and takes twice as many. After that
+the build is refused: build with a larger --capacity then. No delta leads to a filter of another size: clients download
+everything once, and who has both versions can tell more of the list than from either, so do it rarely and leave room.`,
 		Example: `  preseal build --list hashes.csv --images pictures --key keys --out site/lists
   preseal build --images pictures --augment --bytes-per-entry 10 --exclude common --key keys --out site/lists
   preseal build --list hashes.ndjson --base old --key keys --out new --days 7 --strict`,
@@ -72,6 +78,7 @@ If the folder holds an earlier version of the same list, the new one continues i
 	f.StringVar(&o.origin, "origin", "", "name of the list, which clients can pin (default: the signer's name)")
 	f.StringVar(&o.purpose, "purpose", snapshot.DefaultPurpose, "what the list may be used for")
 	f.IntVar(&o.days, "days", 30, "days until the snapshot expires, 1 to 30")
+	f.StringArrayVar(&o.capacities, "capacity", nil, "entries that filters are sized for, of one lane as LANE=N (repeatable; default: as before, or as many as there are)")
 	f.IntVar(&o.probes, "probes", snapshot.DefaultProbes, "variants of a perceptual hash that clients test")
 	f.IntVar(&o.distance, "distance", snapshot.DefaultDistance, fmt.Sprintf("bits that may differ in the second hash of a match, 1 to %d", snapshot.MaxDistance))
 	f.IntVar(&o.keyBits, "key-bits", 0, fmt.Sprintf("bits of a pdq hash in its key, %d to %d (default: chosen by entries and probes)", snapshot.MinKeyBits, snapshot.MaxKeyBits))
@@ -87,7 +94,10 @@ If the folder holds an earlier version of the same list, the new one continues i
 }
 
 func (o *buildOptions) run(c *cobra.Command) error {
-	if err := o.validate(); err != nil {
+	b := publish.Build{
+		List: new(list.Set), Origin: o.origin, Now: time.Now(), Life: time.Duration(o.days) * 24 * time.Hour,
+	}
+	if err := cmp.Or(o.validate(), o.choose(c, &b)); err != nil {
 		return output.Usage(err)
 	}
 	if err := needOut(o.out); err != nil {
@@ -100,28 +110,29 @@ func (o *buildOptions) run(c *cobra.Command) error {
 	if o.origin == "" && !snapshot.ValidName(k.Name) {
 		return output.Hint(fmt.Errorf("the signer's name %q cannot be an origin", k.Name), "name the list with --origin")
 	}
-	b := publish.Build{
-		Keys: k, List: new(list.Set), Origin: o.origin, Purpose: o.purpose, Now: time.Now(),
-		Life: time.Duration(o.days) * 24 * time.Hour, Probes: o.probes, Distance: o.distance, KeyBits: o.keyBits,
-		Kind: snapshot.Kind(o.kind),
-	}
+	o.progress = output.NewProgress(c.ErrOrStderr())
+	defer o.progress.Clear()
+	b.Keys, b.Progress = k, o.progress.Step
 	// The earlier version is looked at first: its faults should not show after an hour's work.
 	if err := o.findBase(&b); err != nil {
 		return err
 	}
-	if err := o.fill(c, b.List); err != nil {
+	if err := o.fill(c, &b); err != nil {
 		return err
 	}
-	files, err := b.Make()
+	draft, err := o.draft(c, &b)
 	if err != nil {
-		return err
-	}
-	if files, err = o.exclude(c, &b, files); err != nil {
 		return err
 	}
 	if err := o.refuse(); err != nil {
 		return err
 	}
+	files, err := draft.Publish()
+	if err != nil {
+		return err
+	}
+	o.progress.Clear()
+	omitted(c, files)
 	if singles := b.List.Singles(); singles > 0 {
 		problem(c, "warning: %s without a pdq hash of the picture: pictures that merely hash like them will be matches",
 			things(singles, "entry of phash is", "entries of phash are"))
@@ -133,18 +144,23 @@ func (o *buildOptions) run(c *cobra.Command) error {
 	if err := files.Write(o.out); err != nil {
 		return fmt.Errorf("write %s: %w", o.out, err)
 	}
+	o.progress.Clear()
 	return o.summary(c, files)
 }
 
 // fill puts the entries of the lists and images, and the further keys of images, into an empty set and sorts it.
-func (o *buildOptions) fill(c *cobra.Command, set *list.Set) error {
+func (o *buildOptions) fill(c *cobra.Command, b *publish.Build) error {
+	set := b.List
 	if o.augment {
-		o.augmenter = newAugmenter(snapshot.Kind(o.kind), o.bytesPerEntry, o.probes)
+		o.augmenter = newAugmenter(b, o.bytesPerEntry)
 	}
 	if err := o.collect(c, set); err != nil {
 		return err
 	}
-	for _, d := range set.Sort() {
+	b.Progress("sorting")
+	duplicates := set.Sort()
+	o.progress.Clear()
+	for _, d := range duplicates {
 		o.duplicates++
 		fmt.Fprintf(c.ErrOrStderr(), "%s: the %s %x is in %s already\n", o.place(d.Place), d.Lane, d.Hash, o.place(d.First))
 	}
@@ -158,6 +174,20 @@ func (o *buildOptions) fill(c *cobra.Command, set *list.Set) error {
 		o.augmenter.add(set)
 	}
 	return nil
+}
+
+// draft builds until nothing listed is near an excluded picture.
+func (o *buildOptions) draft(c *cobra.Command, b *publish.Build) (*publish.Draft, error) {
+	d, err := b.Draft()
+	if err == nil {
+		d, err = o.exclude(c, b, d)
+	}
+	var outgrown *snapshot.OutgrownError
+	if errors.As(err, &outgrown) {
+		return nil, output.Hint(err, "build with --capacity %s=%d, or however many there may be in years: clients then download everything once",
+			outgrown.Lane, 2*outgrown.Entries)
+	}
+	return d, err
 }
 
 // refuse is what --strict does.
@@ -191,109 +221,4 @@ func (o *buildOptions) validate() error {
 		return output.Hint(errors.New("--purpose is not 1 to 200 printable ASCII characters without spaces"), "leave it out for the default, %s", snapshot.DefaultPurpose)
 	}
 	return nil
-}
-
-func (o *buildOptions) findBase(b *publish.Build) error {
-	there, err := publish.ReadManifest(o.out)
-	if err != nil {
-		return err
-	}
-	if there != nil {
-		before, err := b.Continue(there)
-		if err != nil {
-			return output.Hint(fmt.Errorf("%s: %w", filepath.Join(o.out, publish.ManifestFile), err),
-				"choose another folder with --out, or use the key and origin of the list that is there")
-		}
-		b.Base, b.Version = there, before.Version+1
-	}
-	if o.base == "" {
-		return nil
-	}
-	base, err := publish.ReadManifest(o.base)
-	if err == nil && base == nil {
-		err = fs.ErrNotExist
-	}
-	if err != nil {
-		return output.Hint(fmt.Errorf("%s: %w", filepath.Join(o.base, publish.ManifestFile), err), "--base names the folder of an earlier build")
-	}
-	before, err := b.Continue(base)
-	if err != nil {
-		return output.Hint(fmt.Errorf("%s: %w", filepath.Join(o.base, publish.ManifestFile), err),
-			"a list can only continue one of the same origin and key")
-	}
-	if b.Version > before.Version+1 {
-		return output.Hint(fmt.Errorf("%s already holds version %d, which is newer than --base", o.out, b.Version-1), "leave --base out to continue it")
-	}
-	b.Base, b.Version = base, before.Version+1
-	return nil
-}
-
-// laneRecord is one line of preseal build --json.
-type laneRecord struct {
-	Lane          string  `json:"lane"`
-	Entries       uint64  `json:"entries"`
-	Bytes         int64   `json:"bytes"`
-	BytesPerEntry float64 `json:"bytesPerEntry"`
-	Candidates    float64 `json:"candidates"` // expected of one innocent picture without a frame, by the filter's error alone
-	Version       uint64  `json:"version"`
-	File          string  `json:"file"`
-	Duplicates    int     `json:"duplicates"` // in all lanes
-	Rejected      int     `json:"rejected"`   // in all lanes
-	Excluded      int     `json:"excluded"`   // in all lanes
-	Augmented     int     `json:"augmented"`  // further hashes of images; entries are fewer where some share a key
-}
-
-func (o *buildOptions) summary(c *cobra.Command, files *publish.Files) error {
-	p, m := printer(c), files.Opened.Manifest()
-	p.Text("%s, version %d, expires %s", m.Origin, m.Version, m.Expires.Format(time.RFC3339))
-	p.Text("%-8s %12s %12s %12s  %s", "lane", "entries", "bytes", "bytes/entry", "candidates")
-	total := 0.0
-	for _, s := range files.Opened.Sections() {
-		lane, _ := m.Lane(s.Lane)
-		probes := float64(lane.Probes)
-		if s.Lane == snapshot.PDQ {
-			probes *= 1 + float64(phash.Orientations-1)/matcher.TurnedShare
-		}
-		r := laneRecord{
-			Lane: s.Lane.String(), Entries: s.Entries, Bytes: s.Length, BytesPerEntry: round(float64(s.Length) / float64(s.Entries)),
-			Candidates: lane.Error * probes, Version: m.Version, File: m.FileName(), Duplicates: o.duplicates, Rejected: o.rejected, Excluded: o.excluded,
-		}
-		if s.Lane == snapshot.PDQ && o.augment {
-			r.Augmented = o.augmenter.added
-		}
-		total += r.Candidates
-		p.Record(r, fmt.Sprintf("%-8s %12s %12s %12.2f  %.4f", r.Lane, output.Count(int64(r.Entries)), output.Count(r.Bytes), r.BytesPerEntry, r.Candidates))
-	}
-	p.Text("%s of %s; the filters' error makes one innocent picture in %.0f a candidate, if it has no frame", m.FileName()[:12]+"….snap", things(int(m.Size), "byte", "bytes"), 1/total)
-	if o.keyBits == 0 {
-		p.Text("pictures near an entry by accident come on top: 0.1 %% at most, by the choice of key bits")
-	}
-	if o.duplicates > 0 {
-		p.Text("%s listed more than once", things(o.duplicates, "hash was", "hashes were"))
-	}
-	if o.digestOnly > 0 {
-		p.Text("%s listed by sha256 alone", things(o.digestOnly, "image is", "images are"))
-	}
-	for _, s := range files.Opened.Sections() {
-		if o.augment && s.Lane == snapshot.PDQ {
-			o.augmenter.report(c, p, s, o.fromHashes)
-		}
-	}
-	if o.excluded > 0 {
-		p.Text("%s dropped for being near excluded pictures", things(o.excluded, "hash was", "hashes were"))
-	}
-	if o.rejected > 0 {
-		p.Text("%s rejected", things(o.rejected, "entry was", "entries were"))
-	}
-	return p.Err()
-}
-
-func round(x float64) float64 { return math.Round(x*1000) / 1000 }
-
-// things is a number with the right noun.
-func things(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return output.Count(int64(n)) + " " + many
 }

@@ -19,10 +19,8 @@ import (
 // collect reads the lists and images into set. What is rejected is reported and counted; the error is about what cannot
 // be read at all.
 func (o *buildOptions) collect(c *cobra.Command, set *list.Set) error {
-	progress := output.NewProgress(c.ErrOrStderr())
-	defer progress.Clear()
 	for _, path := range o.lists {
-		if err := o.readList(c, progress, path, set); err != nil {
+		if err := o.readList(c, path, set); err != nil {
 			return err
 		}
 	}
@@ -41,8 +39,8 @@ func (o *buildOptions) collect(c *cobra.Command, set *list.Set) error {
 		paths = append(paths, path)
 	}
 	for i, path := range paths {
-		progress.Update("images", int64(i), int64(len(paths)))
-		if err := o.readImage(c, progress, path, set); err != nil {
+		o.progress.Update("images", int64(i), int64(len(paths)))
+		if err := o.readImage(c, path, set); err != nil {
 			return err
 		}
 	}
@@ -83,7 +81,7 @@ func (o *buildOptions) reject(c *cobra.Command, text string) {
 	fmt.Fprintln(c.ErrOrStderr(), text)
 }
 
-func (o *buildOptions) readList(c *cobra.Command, progress *output.Progress, path string, set *list.Set) error {
+func (o *buildOptions) readList(c *cobra.Command, path string, set *list.Set) error {
 	source := o.source(path, false)
 	f, err := os.Open(path)
 	if err != nil {
@@ -100,10 +98,10 @@ func (o *buildOptions) readList(c *cobra.Command, progress *output.Progress, pat
 				o.fromHashes++
 			}
 			set.AddLabelled(lane, hash, label, list.Place{Source: source, Line: uint32(line)})
-			progress.Update(name+": line", int64(line), 0)
+			o.progress.Update(name+": line", int64(line), 0)
 		},
 		Reject: func(line int, reason error) {
-			progress.Clear()
+			o.progress.Clear()
 			o.reject(c, fmt.Sprintf("%s:%d: %v", name, line, reason))
 		},
 	})
@@ -129,9 +127,9 @@ func (i *interruptible) Read(p []byte) (int, error) {
 	return i.r.Read(p)
 }
 
-func (o *buildOptions) readImage(c *cobra.Command, progress *output.Progress, path string, set *list.Set) error {
+func (o *buildOptions) readImage(c *cobra.Command, path string, set *list.Set) error {
 	reject := func(format string, args ...any) {
-		progress.Clear()
+		o.progress.Clear()
 		o.reject(c, fmt.Sprintf(format, args...))
 	}
 	name := output.Name(path)

@@ -19,20 +19,20 @@ import (
 
 // exclude checks the pictures of the folders given with --exclude as a client would, and drops and names what they come
 // near to, until they come near to nothing. It returns what is to be published then.
-func (o *buildOptions) exclude(c *cobra.Command, b *publish.Build, files *publish.Files) (*publish.Files, error) {
+func (o *buildOptions) exclude(c *cobra.Command, b *publish.Build, d *publish.Draft) (*publish.Draft, error) {
 	paths, err := o.excludedPictures(c)
 	if err != nil || len(paths) == 0 {
-		return files, err
+		return d, err
 	}
 	// With fewer entries other key bits might be chosen, and the pictures might come near to others.
-	b.KeyBits = files.Opened.KeyBits(snapshot.PDQ)
+	b.KeyBits = d.Opened.KeyBits(snapshot.PDQ)
 	for len(paths) > 0 {
-		round := &exclusion{m: matcher.New(files.Opened), index: list.NewIndex(b.List, b.KeyBits), b: b, near: map[string]string{}}
+		round := &exclusion{m: matcher.New(d.Opened), index: list.NewIndex(b.List, b.KeyBits), b: b, near: map[string]string{}}
 		if paths, err = o.excludeRound(c, round, paths); err != nil {
 			return nil, err
 		}
 		if len(round.near) == 0 {
-			return files, nil
+			return d, nil
 		}
 		for _, lane := range list.Lanes {
 			b.List.Remove(lane, func(hash []byte, from list.Place) bool {
@@ -47,11 +47,11 @@ func (o *buildOptions) exclude(c *cobra.Command, b *publish.Build, files *publis
 		if b.List.Empty() {
 			return nil, output.Hint(errors.New("nothing to build: all entries were dropped"), "look at the pictures given with --exclude")
 		}
-		if files, err = b.Make(); err != nil {
+		if d, err = b.Draft(); err != nil {
 			return nil, err
 		}
 	}
-	return files, nil
+	return d, nil
 }
 
 func (o *buildOptions) excludedPictures(c *cobra.Command) (paths []string, err error) {
@@ -72,16 +72,15 @@ func (o *buildOptions) excludedPictures(c *cobra.Command) (paths []string, err e
 
 // excludeRound checks the pictures and returns those that had more candidates than a Finding holds.
 func (o *buildOptions) excludeRound(c *cobra.Command, round *exclusion, paths []string) (again []string, err error) {
-	progress := output.NewProgress(c.ErrOrStderr())
-	defer progress.Clear()
+	defer o.progress.Clear()
 	for i, path := range paths {
-		progress.Update("excluded pictures", int64(i), int64(len(paths)))
+		o.progress.Update("excluded pictures", int64(i), int64(len(paths)))
 		more, err := round.check(c.Context(), path)
 		switch {
 		case c.Context().Err() != nil:
 			return nil, c.Context().Err()
 		case err != nil:
-			progress.Clear()
+			o.progress.Clear()
 			o.reject(c, message(filepath.Clean(path), err))
 		case more:
 			again = append(again, path)

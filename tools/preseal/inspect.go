@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,34 +19,34 @@ import (
 
 // sectionRecord is one line of preseal inspect --json.
 type sectionRecord struct {
-	Lane         string    `json:"lane"`
-	Entries      uint64    `json:"entries"`
-	Bytes        int64     `json:"bytes"`
-	Kind         string    `json:"kind"`
-	BitsPerEntry float64   `json:"bitsPerEntry"` // on the wire
-	Bound        float64   `json:"bound"`        // log2(1/error): no filter can do with fewer bits
-	Fill         float64   `json:"fill"`
-	Bits         uint64    `json:"bits"` // in memory
-	K            int       `json:"k"`
-	KeyBits      int       `json:"keyBits"`
-	Error        float64   `json:"error"`
-	Probes       int       `json:"probes"`
-	Proof        string    `json:"proof"`
-	Origin       string    `json:"origin"`
-	Purpose      string    `json:"purpose"`
-	Distance     int       `json:"distance"`
-	Version      uint64    `json:"version"`
-	Published    time.Time `json:"published"`
-	Expires      time.Time `json:"expires"`
-	Signers      []string  `json:"signers"` // not verified
+	laneSize
+	Kind      string        `json:"kind"`
+	Capacity  uint64        `json:"capacity"` // entries that the filter is sized for
+	Fill      float64       `json:"fill"`
+	Bits      uint64        `json:"bits"` // of the filter
+	K         int           `json:"k"`
+	KeyBits   int           `json:"keyBits"`
+	Error     float64       `json:"error"` // with as many entries as its capacity
+	Probes    int           `json:"probes"`
+	Proof     string        `json:"proof"`
+	Origin    string        `json:"origin"`
+	Purpose   string        `json:"purpose"`
+	Distance  int           `json:"distance"`
+	Version   uint64        `json:"version"`
+	Published time.Time     `json:"published"`
+	Expires   time.Time     `json:"expires"`
+	Deltas    []deltaRecord `json:"deltas"`
+	Signers   []string      `json:"signers"` // not verified
 }
 
 func newInspect() *cobra.Command {
 	return &cobra.Command{
 		Use:   "inspect DIR|FILE",
 		Short: "Show what a snapshot says and how large it is",
-		Long: `Inspect shows the manifest of a snapshot and its lanes: entries, bytes, and bits per entry beside the bound log2(1/p)
-that no filter with the error rate p can go below, the bits of a key, and what proves a candidate. DIR is a snapshot's folder, FILE a manifest or the snapshot beside it.
+		Long: `Inspect shows the manifest of a snapshot and its lanes: how they are probed, what proves a candidate, and their size. DIR
+is a snapshot's folder, FILE a manifest or the snapshot beside it.
+
+` + sizeHelp + `
 
 It verifies no signature: that is what preseal verify does.`,
 		Example: `  preseal inspect site/lists
@@ -123,23 +122,31 @@ func showManifest(p *output.Printer, m *snapshot.Manifest) {
 	}
 	p.Text("distance    %d bits of a second hash at most", m.Distance)
 	p.Text("snapshot    %s, %s bytes", m.FileName(), output.Count(m.Size))
+	for _, d := range m.Deltas {
+		p.Text("delta       from version %d, %s", d.Version, things(int(d.Size), "byte", "bytes"))
+	}
 	p.Text("signers     %s (signatures not verified; use preseal verify)", strings.Join(signerNames(m), ", "))
 }
 
 func showLanes(p *output.Printer, s *snapshot.Snapshot) {
 	m := s.Manifest()
 	p.Text("")
-	p.Text("%-7s %-10s %11s %11s %11s %6s %6s %7s %10s %8s  %s",
-		"lane", "kind", "entries", "bytes", "bits/entry", "bound", "fill", "probes", "error", "key bits", "proof")
+	p.Text("%-8s %-10s %12s %9s %9s %10s %8s  %s", "lane", "kind", "capacity", "fill", "probes", "error", "key bits", "proof")
+	for _, sec := range s.Sections() {
+		lane, _ := m.Lane(sec.Lane)
+		p.Text("%-8s %-10s %12s %9.3g %9s %10.3g %8d  %s", sec.Lane, sec.Kind, output.Count(int64(lane.Capacity)), sec.Fill,
+			output.Count(int64(lane.Probes)), lane.Error, sec.KeyBits, lane.Proof)
+	}
+	p.Text("")
+	sizeHeader(p)
 	for _, sec := range s.Sections() {
 		lane, _ := m.Lane(sec.Lane)
 		r := sectionRecord{
-			Lane: sec.Lane.String(), Entries: sec.Entries, Bytes: sec.Length, Kind: string(sec.Kind),
-			BitsPerEntry: round(8 * float64(sec.Length) / float64(sec.Entries)), Bound: round(-math.Log2(lane.Error)),
-			Fill: round(sec.Fill), Bits: sec.Bits, K: sec.K, KeyBits: sec.KeyBits, Error: lane.Error, Probes: lane.Probes, Proof: string(lane.Proof),
-			Origin: m.Origin, Purpose: m.Purpose, Distance: m.Distance, Version: m.Version, Published: m.Published, Expires: m.Expires, Signers: signerNames(m),
+			laneSize: sizeOf(sec, lane), Kind: string(sec.Kind), Capacity: lane.Capacity,
+			Fill: sec.Fill, Bits: sec.Bits, K: sec.K, KeyBits: sec.KeyBits, Error: lane.Error, Probes: lane.Probes, Proof: string(lane.Proof),
+			Origin: m.Origin, Purpose: m.Purpose, Distance: m.Distance, Version: m.Version, Published: m.Published, Expires: m.Expires,
+			Deltas: deltasOf(m), Signers: signerNames(m),
 		}
-		p.Record(r, fmt.Sprintf("%-7s %-10s %11s %11s %11.2f %6.2f %6.3f %7s %10.3g %8d  %s", r.Lane, r.Kind, output.Count(int64(r.Entries)),
-			output.Count(r.Bytes), r.BitsPerEntry, r.Bound, r.Fill, output.Count(int64(r.Probes)), r.Error, r.KeyBits, r.Proof))
+		p.Record(r, r.row())
 	}
 }

@@ -12,16 +12,22 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/preseal/preseal/matcher/phash"
 	"github.com/preseal/preseal/matcher/probe"
+	"github.com/preseal/preseal/matcher/snapshot"
 	"github.com/preseal/preseal/testdata/pictures"
+	"github.com/preseal/preseal/tools/internal/keys"
 	"github.com/preseal/preseal/tools/internal/picture"
+	"github.com/preseal/preseal/tools/internal/publish"
 )
 
 func TestMain(m *testing.M) {
@@ -43,7 +49,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exit": exit, "draw": draw, "csv": csv, "near": near, "flip": flip, "start": start, "end": end, "get": get,
+			"exit": exit, "draw": draw, "csv": csv, "near": near, "flip": flip, "forget": forget, "resign": resign, "swap": swap, "age": age, "start": start, "end": end, "get": get,
 		},
 	})
 }
@@ -136,6 +142,66 @@ func flip(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(err)
 		b[len(b)/2] ^= 1
 		ts.Check(os.WriteFile(name, b, 0o644))
+	}
+}
+
+// forget DIR removes the snapshots that the manifest there does not name as its own.
+func forget(ts *testscript.TestScript, _ bool, args []string) {
+	b, err := publish.ReadManifest(ts.MkAbs(args[0]))
+	ts.Check(err)
+	m, err := snapshot.ReadManifest(b)
+	ts.Check(err)
+	for _, d := range m.Deltas {
+		ts.Check(os.Remove(filepath.Join(ts.MkAbs(args[0]), snapshot.FileName(d.Source))))
+	}
+}
+
+// resign DIR KEYS LINE… replaces lines of the manifest in DIR by those with the same key, and signs it anew.
+func resign(ts *testscript.TestScript, _ bool, args []string) {
+	b, err := publish.ReadManifest(ts.MkAbs(args[0]))
+	ts.Check(err)
+	text, _, _ := strings.Cut(string(b), "\n\n")
+	lines := strings.Split(text+"\n", "\n")
+	for _, replacement := range args[2:] {
+		key, _, _ := strings.Cut(replacement, " ")
+		i := slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, key+" ") })
+		lines[i] = replacement
+	}
+	writeSigned(ts, args[0], args[1], strings.Join(lines, "\n"))
+}
+
+// swap DIR KEYS exchanges the files of the first two deltas in the manifest, and signs it anew.
+func swap(ts *testscript.TestScript, _ bool, args []string) {
+	b, err := publish.ReadManifest(ts.MkAbs(args[0]))
+	ts.Check(err)
+	m, err := snapshot.ReadManifest(b)
+	ts.Check(err)
+	first := fmt.Sprintf("%x %d\n", m.Deltas[0].Hash, m.Deltas[0].Size)
+	second := fmt.Sprintf("%x %d\n", m.Deltas[1].Hash, m.Deltas[1].Size)
+	text, _, _ := strings.Cut(string(b), "\n\n")
+	writeSigned(ts, args[0], args[1], strings.NewReplacer(first, second, second, first).Replace(text)+"\n")
+}
+
+func writeSigned(ts *testscript.TestScript, dir, keyDir, text string) {
+	k, err := keys.ReadSigner(ts.MkAbs(keyDir))
+	ts.Check(err)
+	signer, err := note.NewSigner(k.Signer)
+	ts.Check(err)
+	signed, err := note.Sign(&note.Note{Text: text}, signer)
+	ts.Check(err)
+	ts.Check(os.WriteFile(filepath.Join(ts.MkAbs(dir), publish.ManifestFile), signed, 0o644))
+}
+
+// age DIR DURATION makes the files in DIR older.
+func age(ts *testscript.TestScript, _ bool, args []string) {
+	by, err := time.ParseDuration(args[1])
+	ts.Check(err)
+	names, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "*"))
+	ts.Check(err)
+	for _, name := range names {
+		info, err := os.Stat(name)
+		ts.Check(err)
+		ts.Check(os.Chtimes(name, time.Time{}, info.ModTime().Add(-by)))
 	}
 }
 

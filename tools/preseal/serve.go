@@ -21,11 +21,13 @@ import (
 func newServe() *cobra.Command {
 	var dir, keyDir, address string
 	var origins []string
+	var maxAge time.Duration
 	c := &cobra.Command{
 		Use:   "serve --snapshot DIR --key DIR --listen ADDR",
 		Short: "Serve a snapshot and confirm candidates",
-		Long: `Serve answers GET /lists/manifest, GET /lists/<sha256>.snap, POST /v1/evaluate and POST /v1/plain, and prints its
-address as one line. When the manifest in the snapshot's folder changes, it is loaded anew. The key folder needs oprf.key and verifier.pub;
+		Long: `Serve answers GET /lists/manifest, GET /lists/<sha256>.snap, .chunks and .delta, POST /v1/evaluate and POST /v1/plain,
+and prints its address as one line. Caches may keep the manifest for --max-age, and the other files forever. When the
+manifest in the snapshot's folder changes, it is loaded anew. The key folder needs oprf.key and verifier.pub;
 signer.key should not be on a server.
 
 The plain confirmation lets this server see the candidates' hashes: it is for development and public lists only. Put a
@@ -39,7 +41,10 @@ TLS proxy in front of it.`,
 					return output.Usage(output.Hint(fmt.Errorf("--origin %q is not an origin", o), "for example --origin https://chat.example.org"))
 				}
 			}
-			return serve(c, dir, keyDir, address, origins)
+			if maxAge < 0 || maxAge > server.MaxAge {
+				return output.Usage(output.Hint(fmt.Errorf("--max-age %s is not 0 to %.0fh", maxAge, server.MaxAge.Hours()), "for example --max-age 15m; 0 makes caches ask each time"))
+			}
+			return serve(c, dir, keyDir, address, maxAge, origins)
 		},
 	}
 	f := c.Flags()
@@ -47,17 +52,18 @@ TLS proxy in front of it.`,
 	f.StringVar(&keyDir, "key", "", "folder with oprf.key and verifier.pub")
 	f.StringVar(&address, "listen", "127.0.0.1:8081", "address to listen on; port 0 takes a free one")
 	f.StringArrayVar(&origins, "origin", nil, "origin of web pages that may read the answers, such as https://chat.example.org (repeatable)")
+	f.DurationVar(&maxAge, "max-age", time.Hour, "how long caches may keep the manifest: clients see a new version that much later")
 	require(c, "snapshot", "key")
 	complete(c, []string{"snapshot", "key"}, nil)
 	return c
 }
 
-func serve(c *cobra.Command, dir, keyDir, address string, origins []string) error {
+func serve(c *cobra.Command, dir, keyDir, address string, maxAge time.Duration, origins []string) error {
 	k, err := keys.ReadServer(keyDir)
 	if err != nil {
 		return output.Hint(err, "--key names the folder that preseal keygen wrote")
 	}
-	folder, err := server.OpenFolder(dir, k, c.ErrOrStderr())
+	folder, err := server.OpenFolder(dir, k, maxAge, c.ErrOrStderr())
 	switch {
 	case errors.Is(err, sealed.ErrWrongKey):
 		return output.Hint(fmt.Errorf("%s: %w", filepath.Join(dir, sealed.Name), err), "--key must be the folder that the list was built with; if a build was interrupted, run it again")

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -93,6 +94,21 @@ func (s *Source) Manifest(ctx context.Context) ([]byte, error) {
 // Snapshot reads the file that the manifest names, a byte more than it should have at most.
 func (s *Source) Snapshot(ctx context.Context, m *snapshot.Manifest) ([]byte, error) {
 	return s.read(ctx, m.FileName(), min(m.Size, snapshot.MaxSnapshot)+1)
+}
+
+// Chunks reads the hashes of the snapshot's chunks, a byte more than there should be at most.
+func (s *Source) Chunks(ctx context.Context, m *snapshot.Manifest) ([]byte, error) {
+	return s.read(ctx, m.ChunksName(), (min(m.Size, snapshot.MaxSnapshot)/snapshot.ChunkSize+1)*32+1)
+}
+
+// Delta reads a delta that the manifest names, a byte more than it should have at most.
+func (s *Source) Delta(ctx context.Context, d snapshot.DeltaInfo) ([]byte, error) {
+	return s.read(ctx, d.FileName(), min(d.Size, snapshot.MaxDelta)+1)
+}
+
+// Earlier reads the snapshot that a delta is from. The error wraps fs.ErrNotExist if it is not there any more.
+func (s *Source) Earlier(ctx context.Context, d snapshot.DeltaInfo) ([]byte, error) {
+	return s.read(ctx, snapshot.FileName(d.Source), snapshot.MaxSnapshot+1)
 }
 
 // Load reads and verifies a snapshot as every client must.
@@ -227,7 +243,11 @@ func exchange(ctx context.Context, timeout time.Duration, limit int64, request f
 	}
 	defer response.Body.Close()
 	timer.Reset(timeout)
-	if response.StatusCode != http.StatusOK {
+	switch response.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound:
+		return nil, &Error{Server, fmt.Errorf("%s: %w", r.URL, fs.ErrNotExist)}
+	default:
 		return nil, &Error{Server, fmt.Errorf("%s answered with status %d", r.URL, response.StatusCode)}
 	}
 	b, err := io.ReadAll(io.LimitReader(&heard{response.Body, func() { timer.Reset(timeout) }}, limit))

@@ -63,7 +63,7 @@ func Handler(ctx context.Context, root *os.Root, dir string, problems io.Writer,
 	if err := files.Write(dir); err != nil {
 		return nil, err
 	}
-	folder, err := server.OpenFolder(dir, k, problems)
+	folder, err := server.OpenFolder(dir, k, 0, problems)
 	if err != nil {
 		return nil, err
 	}

@@ -40,10 +40,10 @@ func faults(mux *http.ServeMux, good publish.Build) error {
 			return fmt.Errorf("build the %s snapshot: %w", f.name, err)
 		}
 		if f.name == "corrupt" {
-			files.Snapshot[len(files.Snapshot)/2] ^= 1
+			file := files.Content[0].Content // the snapshot
+			file[len(file)/2] ^= 1
 		}
-		name := files.Opened.Manifest().FileName()
-		mux.Handle("GET /faults/"+f.name+"/{name}", server.Memory(files.Manifest, files.Snapshot, name))
+		mux.Handle("GET /faults/"+f.name+"/{name}", server.Memory(files))
 	}
 
 	mux.HandleFunc("/faults/confirm-down/", func(http.ResponseWriter, *http.Request) {

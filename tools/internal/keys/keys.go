@@ -92,8 +92,17 @@ func create(path, text string, mode fs.FileMode) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// Read reads what a builder needs from dir: signer.key, from which the verifier key follows, and oprf.key.
+// Read reads what a builder needs from dir: signer.key and oprf.key.
 func Read(dir string) (*Set, error) {
+	s, err := ReadSigner(dir)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.readOPRF(dir)
+}
+
+// ReadSigner reads what a signer needs from dir: signer.key, from which the verifier key follows. OPRF stays zero.
+func ReadSigner(dir string) (*Set, error) {
 	s := &Set{}
 	path := filepath.Join(dir, SignerFile)
 	var err error
@@ -108,7 +117,7 @@ func Read(dir string) (*Set, error) {
 	if s.Verifier, err = verifierOf(s.Signer, s.Name); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return s, s.readOPRF(dir)
+	return s, nil
 }
 
 // ReadServer reads what a confirmation server needs from dir: oprf.key and verifier.pub. The signer key should not be

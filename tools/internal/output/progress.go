@@ -57,6 +57,21 @@ func (p *Progress) Update(what string, done, total int64) {
 	fmt.Fprint(p.w, line)
 }
 
+// Step says what is being done, if it may take long: at once on a terminal.
+func (p *Progress) Step(what string) {
+	if p.terminal {
+		p.next = time.Now().Add(p.every())
+		p.Clear()
+		p.width = len(what)
+		fmt.Fprint(p.w, what)
+		return
+	}
+	if now := time.Now(); !now.Before(p.next) {
+		p.next = now.Add(p.every())
+		fmt.Fprintf(p.w, "preseal: %s\n", what)
+	}
+}
+
 // Clear removes the line from the terminal, so that something else can be printed.
 func (p *Progress) Clear() {
 	if p.width > 0 {

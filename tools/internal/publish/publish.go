@@ -1,19 +1,21 @@
 // Package publish builds a list into the folder that is published:
 //
-//	DIR/manifest        signed; the only file that changes, and the last to be written
-//	DIR/<sha256>.snap   the snapshot that the manifest names
-//	DIR/list.sealed     the entries, encrypted for the confirmation server
+//	DIR/manifest         signed; the only file that changes, and the last to be written
+//	DIR/<sha256>.snap    the snapshot that the manifest names, and the earlier ones that its deltas are from
+//	DIR/<sha256>.chunks  the hashes of the snapshot's chunks
+//	DIR/<sha256>.delta   what makes the snapshot out of an earlier one
+//	DIR/list.sealed      the entries, encrypted for the confirmation server
+//
+// All but the first and the last are named by their content and never change. Older ones stay until they are Unneeded:
+// clients may be in the middle of them, and the next build makes its deltas from them.
 package publish
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -21,64 +23,91 @@ import (
 	"github.com/preseal/preseal/matcher/snapshot"
 	"github.com/preseal/preseal/tools/internal/keys"
 	"github.com/preseal/preseal/tools/internal/list"
-	"github.com/preseal/preseal/tools/internal/sealed"
 )
-
-// ManifestFile is the name of the manifest in a snapshot's folder.
-const ManifestFile = "manifest"
-
-// ErrForeign says that a folder holds a manifest that does not continue the list: of another origin, not signed by this
-// key, or damaged.
-var ErrForeign = errors.New("the manifest there is not an earlier version of this list by this key")
 
 // A Build is made from the builder's keys and a sorted list.
 type Build struct {
 	Keys    *keys.Set
 	List    *list.Set
 	Origin  string // "" means the name of the signer
-	Purpose string // "" means snapshot.DefaultPurpose
+	Purpose string // "" means that of Base, or else snapshot.DefaultPurpose
 	Version uint64 // 0 means 1, or one more than that of Base
-	Base    []byte // the manifest file before this one, nil for the first
+	Base    *Base  // the version before this one, nil for the first
 	Now     time.Time
 	Life    time.Duration // until it expires
-	// Of snapshot.Spec and snapshot.LaneKeys; 0 means their default.
+	// Of snapshot.Spec and snapshot.LaneKeys; 0 means that of Base, or else their default.
+	Capacity map[snapshot.Lane]uint64
 	Probes   int // of both perceptual lanes
 	Distance int
-	Kind     snapshot.Kind // of the filters; "" means snapshot.Rice
+	Kind     snapshot.Kind // of the filters
 	KeyBits  int           // of the lane pdq
+	// Progress is told of each step that takes long, if it is not nil.
+	Progress func(step string)
+}
+
+// A Draft is a snapshot that is not yet signed.
+type Draft struct {
+	Opened *snapshot.Snapshot // as a client will see it, but for the deltas and signers of its manifest
+
+	build    *Build
+	file     []byte
+	manifest *snapshot.Manifest
 }
 
 // Files are what a build results in.
 type Files struct {
-	Manifest []byte
-	Snapshot []byte
-	Sealed   []byte
 	Opened   *snapshot.Snapshot // as a client sees it
+	Manifest []byte             // signed
+	Content  []File             // what the manifest names
+	Omitted  []Omission
+
+	build *Build
+	kept  []snapshot.DeltaInfo // deltas whose sources have to be in the folder
 }
 
-// Make builds and signs, and opens the result as a client would before it returns it.
+// A File is named by its content.
+type File struct {
+	Name    string
+	Content []byte
+}
+
+// An Omission is an earlier version from which no delta leads, and why.
+type Omission struct {
+	Version uint64
+	Err     error // wraps fs.ErrNotExist if the earlier snapshot is not at hand, or snapshot.ErrNoDelta
+}
+
+// Make drafts and publishes.
 func (b *Build) Make() (*Files, error) {
-	signer, err := note.NewSigner(b.Keys.Signer)
+	d, err := b.Draft()
 	if err != nil {
 		return nil, err
 	}
+	return d.Publish()
+}
+
+// Draft builds the filters, and opens them as a client would. It wraps *snapshot.OutgrownError if the list has outgrown
+// Base.
+func (b *Build) Draft() (*Draft, error) {
+	published := b.Now.UTC().Truncate(time.Second)
 	spec := snapshot.Spec{
-		Origin: b.origin(), Purpose: b.Purpose, Version: max(1, b.Version),
-		Published: b.Now.UTC().Truncate(time.Second), Expires: b.Now.UTC().Truncate(time.Second).Add(b.Life),
+		Origin: b.origin(), Purpose: b.Purpose, Version: max(1, b.Version), Published: published, Expires: published.Add(b.Life),
 		Distance: b.Distance,
 	}
 	if b.Base != nil {
-		before, err := b.Continue(b.Base)
-		if err != nil {
+		before := b.Base.Manifest
+		spec.Previous = before.Mark().Hash
+		spec.Purpose = cmp.Or(b.Purpose, before.Purpose)
+		spec.Distance = cmp.Or(b.Distance, before.Distance)
+		spec.Version = cmp.Or(b.Version, before.Version+1)
+		b.step("opening version %d", before.Version)
+		var err error
+		if spec.Base, err = b.Base.open(); err != nil {
 			return nil, err
 		}
-		if b.Version == 0 {
-			spec.Version = before.Version + 1
-		}
-		spec.Previous = sha256.Sum256(b.Base)
 	}
 	for _, lane := range list.Lanes {
-		l := snapshot.LaneKeys{Lane: lane, Hashes: b.List.Flat(lane), Kind: b.Kind}
+		l := snapshot.LaneKeys{Lane: lane, Hashes: b.List.Flat(lane), Kind: b.Kind, Capacity: b.Capacity[lane]}
 		switch lane {
 		case snapshot.PHash:
 			l.Probes, l.SingleHash = b.Probes, b.List.Singles() > 0
@@ -87,104 +116,83 @@ func (b *Build) Make() (*Files, error) {
 		}
 		spec.Lanes = append(spec.Lanes, l)
 	}
+	b.step("building version %d", spec.Version)
 	file, m, err := snapshot.Build(spec)
 	if err != nil {
 		return nil, err
 	}
-	f := &Files{Snapshot: file}
+	opened, err := snapshot.Open(file, m)
+	if err != nil {
+		return nil, fmt.Errorf("open what was just built: %w", err)
+	}
+	return &Draft{opened, b, file, m}, nil
+}
+
+// Publish makes the deltas, signs, and opens the result as a client would before it returns it. The draft is of no more
+// use then.
+func (d *Draft) Publish() (*Files, error) {
+	b, m := d.build, d.manifest
+	signer, err := note.NewSigner(b.Keys.Signer)
+	if err != nil {
+		return nil, err
+	}
+	f := &Files{build: b, Content: []File{{m.FileName(), d.file}, {m.ChunksName(), snapshot.MakeChunks(d.file)}}}
+	if b.Base != nil {
+		for _, source := range b.Base.sources(m.Version) {
+			b.step("delta from version %d", source.Version)
+			delta, err := d.delta(source)
+			if err != nil {
+				f.Omitted = append(f.Omitted, Omission{source.Version, err})
+				continue
+			}
+			f.Content = append(f.Content, File{m.Deltas[len(m.Deltas)-1].FileName(), delta})
+		}
+	}
+	f.kept = m.Deltas
 	if f.Manifest, err = snapshot.Sign(m, signer); err != nil {
 		return nil, err
 	}
-	opened, err := snapshot.OpenManifest(f.Manifest, snapshot.Trust{Roles: snapshot.Trusted(b.Keys.Verifier), Origin: spec.Origin}, spec.Published)
+	b.step("verifying")
+	trust := snapshot.Trust{Roles: snapshot.Trusted(b.Keys.Verifier), Origin: m.Origin}
+	opened, err := snapshot.OpenManifest(f.Manifest, trust, m.Published)
 	if err == nil {
-		f.Opened, err = snapshot.Open(f.Snapshot, opened)
+		_, err = opened.OpenChunks(f.Content[1].Content)
+	}
+	if err == nil {
+		f.Opened, err = snapshot.Open(d.file, opened)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open what was just built: %w", err)
 	}
-	var buf bytes.Buffer
-	if err := sealed.Seal(&buf, b.List, b.Keys.OPRF, f.Manifest); err != nil {
-		return nil, fmt.Errorf("seal the list: %w", err)
-	}
-	f.Sealed = buf.Bytes()
 	return f, nil
 }
 
-func (b *Build) origin() string {
-	if b.Origin == "" {
-		return b.Keys.Name
-	}
-	return b.Origin
-}
-
-// Continue verifies that a manifest file is an earlier version of the same list by the same key; it may have expired.
-func (b *Build) Continue(manifest []byte) (*snapshot.Manifest, error) {
-	m, err := snapshot.ReadManifest(manifest)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrForeign, err)
-	}
-	m, err = snapshot.OpenManifest(manifest, snapshot.Trust{Roles: snapshot.Trusted(b.Keys.Verifier), Origin: b.origin()}, m.Published)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrForeign, err)
-	}
-	return m, nil
-}
-
-// ReadManifest reads the manifest file of a folder. It is nil without an error if there is none.
-func ReadManifest(dir string) ([]byte, error) {
-	f, err := os.Open(filepath.Join(dir, ManifestFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+// delta makes the delta from an earlier snapshot, names it in the manifest, and applies it as a client would.
+func (d *Draft) delta(source snapshot.DeltaInfo) ([]byte, error) {
+	from, err := d.build.Base.openSource(source)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, snapshot.MaxManifest+1))
-}
-
-// Write puts the files into dir. All are on disk before the first replaces its predecessor, each at once and as a whole,
-// the manifest last: to clients, the version changes in one step. If it is cut short after the sealed list and before the
-// manifest, a server that runs keeps its version, but none can be started until the list is built again.
-func (f *Files) Write(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	files := []struct {
-		name, temporary string
-		content         []byte
-	}{
-		{name: f.Opened.Manifest().FileName(), content: f.Snapshot},
-		{name: sealed.Name, content: f.Sealed},
-		{name: ManifestFile, content: f.Manifest},
-	}
-	for i := range files {
-		temporary, err := writeTemporary(dir, files[i].content)
-		if temporary != "" {
-			defer os.Remove(temporary) // finds nothing after the renaming
-		}
-		if err != nil {
-			return err
-		}
-		files[i].temporary = temporary
-	}
-	for _, file := range files {
-		if err := os.Rename(file.temporary, filepath.Join(dir, file.name)); err != nil {
-			return err
-		}
-	}
-	if d, err := os.Open(dir); err == nil {
-		d.Sync() // not every system can; the files themselves are on disk
-		d.Close()
-	}
-	return nil
-}
-
-func writeTemporary(dir string, content []byte) (name string, err error) {
-	f, err := os.CreateTemp(dir, ".preseal-*")
+	delta, err := snapshot.MakeDelta(from, d.Opened)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	_, err = f.Write(content)
-	return f.Name(), errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
+	if len(delta) >= len(d.file) {
+		return nil, fmt.Errorf("%w: with %d bytes it would be no smaller than the snapshot", snapshot.ErrNoDelta, len(delta))
+	}
+	source.Hash, source.Size = sha256.Sum256(delta), int64(len(delta))
+	d.manifest.Deltas = append(d.manifest.Deltas, source)
+	if file, err := from.Apply(delta, d.manifest); err != nil || !bytes.Equal(file, d.file) {
+		d.manifest.Deltas = d.manifest.Deltas[:len(d.manifest.Deltas)-1]
+		return nil, fmt.Errorf("the delta from version %d makes another file: %w", source.Version, cmp.Or(err, errors.New("it differs")))
+	}
+	return delta, nil
+}
+
+func (b *Build) origin() string { return cmp.Or(b.Origin, b.Keys.Name) }
+
+func (b *Build) step(format string, args ...any) {
+	if b.Progress != nil {
+		b.Progress(fmt.Sprintf(format, args...))
+	}
 }

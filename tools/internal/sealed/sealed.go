@@ -6,7 +6,7 @@
 //	48   …   chunks: 65,536 bytes of plaintext, the last one fewer, each followed by a tag of 16 bytes
 //
 // A chunk is AES-256-GCM under HKDF-SHA256(secret: the OPRF key, salt, info: "preseal sealed list" | SHA-256 of the
-// manifest file). Its nonce is its number as 11 bytes, big-endian, and one byte that is 1 for the last chunk and else 0,
+// manifest's signed text, to which others may add their signatures). Its nonce is its number as 11 bytes, big-endian, and one byte that is 1 for the last chunk and else 0,
 // as in the STREAM construction (Hoang et al., CRYPTO 2015). The plaintext is, for each lane in ascending order,
 //
 //	lane u16 | kind u16 | 0 u32 | count u64 | count rows in ascending order, none twice       (big-endian)
@@ -48,9 +48,8 @@ const (
 // was changed.
 var ErrWrongKey = errors.New("the sealed list does not belong to this key and manifest, or it is damaged")
 
-func newAEAD(key [32]byte, salt, manifest []byte) (cipher.AEAD, error) {
-	sum := sha256.Sum256(manifest)
-	derived, err := hkdf.Key(sha256.New, key[:], salt, "preseal sealed list"+string(sum[:]), 32)
+func newAEAD(key [32]byte, salt []byte, mark snapshot.Mark) (cipher.AEAD, error) {
+	derived, err := hkdf.Key(sha256.New, key[:], salt, "preseal sealed list"+string(mark.Hash[:]), 32)
 	if err != nil {
 		return nil, err
 	}
@@ -61,12 +60,13 @@ func newAEAD(key [32]byte, salt, manifest []byte) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// Seal writes the entries of a sorted set to w, for the holder of key and the manifest file that was built from them.
-func Seal(w io.Writer, set *list.Set, key [32]byte, manifest []byte) error {
+// Seal writes the entries of a sorted set to w, for the holder of key and the manifest with this mark, which was built
+// from them.
+func Seal(w io.Writer, set *list.Set, key [32]byte, mark snapshot.Mark) error {
 	header := make([]byte, len(magic)+saltSize)
 	copy(header, magic)
 	rand.Read(header[len(magic):])
-	aead, err := newAEAD(key, header[len(magic):], manifest)
+	aead, err := newAEAD(key, header[len(magic):], mark)
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func nonce(number uint64, last byte) []byte {
 }
 
 // Open reads a sealed list. Nothing of it is returned unless all of it is authentic.
-func Open(r io.Reader, key [32]byte, manifest []byte) (*list.Set, error) {
+func Open(r io.Reader, key [32]byte, mark snapshot.Mark) (*list.Set, error) {
 	header := make([]byte, len(magic)+saltSize)
 	if _, err := io.ReadFull(r, header); err != nil {
 		return nil, short(err)
@@ -145,7 +145,7 @@ func Open(r io.Reader, key [32]byte, manifest []byte) (*list.Set, error) {
 	if string(header[:len(magic)]) != magic {
 		return nil, errors.New("this is not a sealed list")
 	}
-	aead, err := newAEAD(key, header[len(magic):], manifest)
+	aead, err := newAEAD(key, header[len(magic):], mark)
 	if err != nil {
 		return nil, err
 	}

@@ -11,8 +11,8 @@ import (
 )
 
 var (
-	key      = [32]byte{1, 2, 3}
-	manifest = []byte("a manifest")
+	key  = [32]byte{1, 2, 3}
+	mark = snapshot.Mark{Version: 1, Hash: [32]byte{4, 5, 6}}
 )
 
 func set(n int) *list.Set {
@@ -33,7 +33,7 @@ func set(n int) *list.Set {
 func seal(t testing.TB, s *list.Set) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := Seal(&b, s, key, manifest); err != nil {
+	if err := Seal(&b, s, key, mark); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -42,7 +42,7 @@ func seal(t testing.TB, s *list.Set) []byte {
 func TestRoundTrip(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 1000, 1001, 20000} {
 		want := set(n)
-		got, err := Open(bytes.NewReader(seal(t, want)), key, manifest)
+		got, err := Open(bytes.NewReader(seal(t, want)), key, mark)
 		if err != nil {
 			t.Fatalf("%d entries: %v", n, err)
 		}
@@ -66,17 +66,17 @@ func TestExactChunk(t *testing.T) {
 	if want := len(magic) + saltSize + chunkSize + tagSize; len(b) != want {
 		t.Fatalf("%d bytes, want %d: one full chunk", len(b), want)
 	}
-	if _, err := Open(bytes.NewReader(b), key, manifest); err != nil {
+	if _, err := Open(bytes.NewReader(b), key, mark); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestWrongKeyOrManifest(t *testing.T) {
 	b := seal(t, set(10))
-	if _, err := Open(bytes.NewReader(b), [32]byte{9}, manifest); !errors.Is(err, ErrWrongKey) {
+	if _, err := Open(bytes.NewReader(b), [32]byte{9}, mark); !errors.Is(err, ErrWrongKey) {
 		t.Errorf("another key: error %v, want ErrWrongKey", err)
 	}
-	if _, err := Open(bytes.NewReader(b), key, []byte("another")); !errors.Is(err, ErrWrongKey) {
+	if _, err := Open(bytes.NewReader(b), key, snapshot.Mark{Version: 1}); !errors.Is(err, ErrWrongKey) {
 		t.Errorf("another manifest: error %v, want ErrWrongKey", err)
 	}
 }
@@ -86,14 +86,14 @@ func TestMangled(t *testing.T) {
 	for i := range good {
 		bad := bytes.Clone(good)
 		bad[i] ^= 0x40
-		if s, err := Open(bytes.NewReader(bad), key, manifest); err == nil || s != nil {
+		if s, err := Open(bytes.NewReader(bad), key, mark); err == nil || s != nil {
 			t.Fatalf("byte %d changed: no error", i)
 		}
-		if s, err := Open(bytes.NewReader(good[:i]), key, manifest); err == nil || s != nil {
+		if s, err := Open(bytes.NewReader(good[:i]), key, mark); err == nil || s != nil {
 			t.Fatalf("cut to %d bytes: no error", i)
 		}
 	}
-	if _, err := Open(bytes.NewReader(append(bytes.Clone(good), 0)), key, manifest); err == nil {
+	if _, err := Open(bytes.NewReader(append(bytes.Clone(good), 0)), key, mark); err == nil {
 		t.Error("a byte more: no error")
 	}
 }
@@ -110,7 +110,7 @@ func TestChunks(t *testing.T) {
 		"exchanged": {good[:head], chunk(1), chunk(0), rest},
 		"cut off":   {good[:head], chunk(0), chunk(1)},
 	} {
-		if _, err := Open(bytes.NewReader(bytes.Join(parts, nil)), key, manifest); err == nil {
+		if _, err := Open(bytes.NewReader(bytes.Join(parts, nil)), key, mark); err == nil {
 			t.Errorf("chunks %s: no error", name)
 		}
 	}
@@ -121,7 +121,7 @@ func sealRaw(t testing.TB, plain []byte) []byte {
 	t.Helper()
 	header := make([]byte, len(magic)+saltSize)
 	copy(header, magic)
-	aead, err := newAEAD(key, header[len(magic):], manifest)
+	aead, err := newAEAD(key, header[len(magic):], mark)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +159,7 @@ func TestBlocks(t *testing.T) {
 		"too many promised": block(snapshot.PDQ, hashes, 1<<63, one[:32]),
 		"half a header":     block(snapshot.PDQ, hashes, 0)[:9],
 	} {
-		if s, err := Open(bytes.NewReader(sealRaw(t, plain)), key, manifest); err == nil || s != nil {
+		if s, err := Open(bytes.NewReader(sealRaw(t, plain)), key, mark); err == nil || s != nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -170,7 +170,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(append(block(snapshot.PHash, hashes, 1, one[:8]), block(snapshot.PHash, pairs, 1, one)...))
 	f.Add(block(snapshot.PDQ, hashes, 1, one[:32]))
 	f.Fuzz(func(t *testing.T, plain []byte) {
-		s, err := Open(bytes.NewReader(sealRaw(t, plain)), key, manifest)
+		s, err := Open(bytes.NewReader(sealRaw(t, plain)), key, mark)
 		if err != nil {
 			return
 		}

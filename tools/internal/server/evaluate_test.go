@@ -48,7 +48,7 @@ var (
 func TestEvaluate(t *testing.T) {
 	dir, k := t.TempDir(), newKeys(t)
 	published(t, dir, k, 1, listed)
-	f, err := OpenFolder(dir, k, io.Discard)
+	f, err := OpenFolder(dir, k, 0, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,13 +2,13 @@ package server
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"sync"
 	"time"
 
@@ -26,6 +26,7 @@ type Folder struct {
 	dir      string
 	keys     *keys.Set
 	private  *voprf.Server
+	maxAge   time.Duration
 	problems io.Writer
 
 	mu      sync.Mutex
@@ -42,13 +43,17 @@ type state struct {
 	list     *list.Index
 }
 
-// OpenFolder loads and verifies what publish.Files.Write wrote. Later problems go to problems, one per line.
-func OpenFolder(dir string, k *keys.Set, problems io.Writer) (*Folder, error) {
+// MaxAge is the longest time for which caches may keep a manifest.
+const MaxAge = 24 * time.Hour
+
+// OpenFolder loads and verifies what publish.Files.Write wrote. Caches may keep the manifest for as long as maxAge, MaxAge
+// at most; with 0 they must ask each time. Later problems go to problems, one per line.
+func OpenFolder(dir string, k *keys.Set, maxAge time.Duration, problems io.Writer) (*Folder, error) {
 	key, err := voprf.DeriveKey(k.OPRF)
 	if err != nil {
 		return nil, err
 	}
-	f := &Folder{dir: dir, keys: k, private: voprf.NewServer(key), problems: problems}
+	f := &Folder{dir: dir, keys: k, private: voprf.NewServer(key), maxAge: min(max(maxAge, 0), MaxAge), problems: problems}
 	changed, err := f.date()
 	if err != nil {
 		return nil, err
@@ -101,7 +106,7 @@ func (f *Folder) load(changed time.Time) (state, error) {
 		return state{}, err
 	}
 	defer l.Close()
-	set, err := sealed.Open(l, f.keys.OPRF, b)
+	set, err := sealed.Open(l, f.keys.OPRF, m.Mark())
 	if err != nil {
 		return state{}, err
 	}
@@ -154,14 +159,14 @@ func (f *Folder) Manifest() *snapshot.Manifest { return f.current().opened }
 // List returns the list in use.
 func (f *Folder) List() *list.Index { return f.current().list }
 
-// ServeHTTP answers GET …/manifest and …/<sha256>.snap.
+// ServeHTTP answers GET …/manifest and …/<sha256>.snap, .chunks or .delta.
 func (f *Folder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
 	if name == publish.ManifestFile {
-		serveManifest(w, r, f.current().manifest)
+		serveManifest(w, r, f.current().manifest, f.maxAge)
 		return
 	}
-	if !snapName.MatchString(name) {
+	if !publish.Named(name) {
 		http.NotFound(w, r)
 		return
 	}
@@ -171,35 +176,44 @@ func (f *Folder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer file.Close()
-	serveSnapshot(w, r, name, file)
+	serveNamed(w, r, name, file)
 }
 
-var snapName = regexp.MustCompile(`^[0-9a-f]{64}\.snap$`)
-
-func serveManifest(w http.ResponseWriter, r *http.Request, b []byte) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-cache")
+func serveManifest(w http.ResponseWriter, r *http.Request, b []byte, maxAge time.Duration) {
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("Cache-Control", "no-cache")
+	if maxAge > 0 {
+		h.Set("Cache-Control", fmt.Sprintf("public, max-age=%.0f", maxAge.Seconds()))
+	}
+	h.Set("ETag", fmt.Sprintf(`"%x"`, sha256.Sum256(b)))
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(b))
 }
 
-func serveSnapshot(w http.ResponseWriter, r *http.Request, name string, content io.ReadSeeker) {
+// serveNamed serves a file that is named by its content.
+func serveNamed(w http.ResponseWriter, r *http.Request, name string, content io.ReadSeeker) {
 	allow(w, 15*time.Minute)
-	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	w.Header().Set("ETag", `"`+name[:64]+`"`)
+	h := w.Header()
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.Set("ETag", `"`+name+`"`)
 	http.ServeContent(w, r, "", time.Time{}, content)
 }
 
-// Memory serves a manifest and a snapshot like a Folder, from memory.
-func Memory(manifest, file []byte, name string) http.Handler {
+// Memory serves files like a Folder, from memory.
+func Memory(f *publish.Files) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.PathValue("name") {
-		case publish.ManifestFile:
-			serveManifest(w, r, manifest)
-		case name:
-			serveSnapshot(w, r, name, bytes.NewReader(file))
-		default:
-			http.NotFound(w, r)
+		name := r.PathValue("name")
+		if name == publish.ManifestFile {
+			serveManifest(w, r, f.Manifest, 0)
+			return
 		}
+		for _, c := range f.Content {
+			if c.Name == name {
+				serveNamed(w, r, name, bytes.NewReader(c.Content))
+				return
+			}
+		}
+		http.NotFound(w, r)
 	})
 }

@@ -73,7 +73,7 @@ func post(h http.Handler, path, media string, body []byte) *httptest.ResponseRec
 func TestConfirmation(t *testing.T) {
 	dir, k := t.TempDir(), newKeys(t)
 	published(t, dir, k, 1, listed)
-	f, err := OpenFolder(dir, k, io.Discard)
+	f, err := OpenFolder(dir, k, 0, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestReload(t *testing.T) {
 	dir, k := t.TempDir(), newKeys(t)
 	published(t, dir, k, 1, listed)
 	var problems bytes.Buffer
-	f, err := OpenFolder(dir, k, &problems)
+	f, err := OpenFolder(dir, k, 0, &problems)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestReloadRetries(t *testing.T) {
 	dir, next, k := t.TempDir(), t.TempDir(), newKeys(t)
 	published(t, dir, k, 1, listed)
 	published(t, next, k, 2, sha256.Sum256([]byte("other")))
-	f, err := OpenFolder(dir, k, io.Discard)
+	f, err := OpenFolder(dir, k, 0, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestReloadRetries(t *testing.T) {
 func TestReloadServes(t *testing.T) {
 	dir, k := t.TempDir(), newKeys(t)
 	published(t, dir, k, 1, listed)
-	f, err := OpenFolder(dir, k, io.Discard)
+	f, err := OpenFolder(dir, k, 0, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func TestReloadServes(t *testing.T) {
 func TestOrigins(t *testing.T) {
 	dir, k := t.TempDir(), newKeys(t)
 	published(t, dir, k, 1, listed)
-	f, err := OpenFolder(dir, k, io.Discard)
+	f, err := OpenFolder(dir, k, 0, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,6 +213,12 @@ func TestOrigins(t *testing.T) {
 		h.ServeHTTP(w, r)
 		if got := w.Header().Get("Access-Control-Allow-Origin"); got != tc.allowed || w.Code >= 300 {
 			t.Errorf("%s from %q: status %d, allowed %q, want %q", tc.method, tc.origin, w.Code, got, tc.allowed)
+		}
+		if exposed := w.Header().Get("Access-Control-Expose-Headers"); strings.Contains(exposed, "Content-Range, ETag") != (tc.allowed != "") {
+			t.Errorf("%s from %q: exposed %q", tc.method, tc.origin, exposed)
+		}
+		if asked := w.Header().Get("Access-Control-Allow-Headers"); strings.Contains(asked, "If-Range, Range") != (tc.method == "OPTIONS") {
+			t.Errorf("%s from %q: may be asked with %q", tc.method, tc.origin, asked)
 		}
 		if w.Header().Get("Vary") != "Origin" || w.Header().Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("headers %v", w.Header())

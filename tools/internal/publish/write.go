@@ -1,0 +1,100 @@
+package publish
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/preseal/preseal/matcher/snapshot"
+	"github.com/preseal/preseal/tools/internal/sealed"
+)
+
+// Write puts the files into dir, and the earlier snapshots that deltas are from, if Base is in another folder: the next
+// build needs them, and clients may be in the middle of one. All are on disk before the first replaces its predecessor,
+// each at once and as a whole, the manifest last: to clients, the version changes in one step. If it is cut short after the
+// sealed list and before the manifest, a server that runs keeps its version, but none can be started until the list is
+// built again.
+func (f *Files) Write(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	w := &writer{dir: dir}
+	defer w.discard()
+	for _, d := range f.kept {
+		f.keep(w, d.Source)
+	}
+	for _, c := range f.Content {
+		w.bytes(c.Name, c.Content)
+	}
+	f.build.step("sealing the list")
+	w.add(sealed.Name, func(to io.Writer) error {
+		if err := sealed.Seal(to, f.build.List, f.build.Keys.OPRF, f.Opened.Manifest().Mark()); err != nil {
+			return fmt.Errorf("seal the list: %w", err)
+		}
+		return nil
+	})
+	w.bytes(ManifestFile, f.Manifest)
+	return w.rename()
+}
+
+// keep copies an earlier snapshot, unless it is there.
+func (f *Files) keep(w *writer, hash [32]byte) {
+	name := snapshot.FileName(hash)
+	if _, err := os.Lstat(filepath.Join(w.dir, name)); err == nil {
+		return
+	}
+	b, err := readNamed(f.build.Base.Dir, name, hash)
+	if w.err = errors.Join(w.err, err); w.err == nil {
+		w.bytes(name, b)
+	}
+}
+
+// A writer writes temporary files, and keeps the first error.
+type writer struct {
+	dir   string
+	files []struct{ name, temporary string }
+	err   error
+}
+
+func (w *writer) bytes(name string, content []byte) {
+	w.add(name, func(to io.Writer) error {
+		_, err := to.Write(content)
+		return err
+	})
+}
+
+func (w *writer) add(name string, write func(io.Writer) error) {
+	if w.err != nil {
+		return
+	}
+	f, err := os.CreateTemp(w.dir, ".preseal-*")
+	if err != nil {
+		w.err = err
+		return
+	}
+	w.files = append(w.files, struct{ name, temporary string }{name, f.Name()})
+	w.err = errors.Join(write(f), f.Chmod(0o644), f.Sync(), f.Close())
+}
+
+// rename gives the files their names, in order, if there was no error.
+func (w *writer) rename() error {
+	for _, f := range w.files {
+		if w.err == nil {
+			w.err = os.Rename(f.temporary, filepath.Join(w.dir, f.name))
+		}
+	}
+	if d, err := os.Open(w.dir); err == nil && w.err == nil {
+		d.Sync() // not every system can; the files themselves are on disk
+		d.Close()
+	}
+	return w.err
+}
+
+// discard removes what was not renamed.
+func (w *writer) discard() {
+	for _, f := range w.files {
+		os.Remove(f.temporary) // finds nothing after the renaming
+	}
+}
