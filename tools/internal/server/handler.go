@@ -5,14 +5,6 @@ import (
 	"slices"
 )
 
-// Handler serves a folder and its confirmation. Pages of the given origins, such as "https://chat.example", may
-// read the answers; others may only if they come from the server itself.
-func Handler(f *Folder, origins []string) http.Handler {
-	mux := http.NewServeMux()
-	Routes(mux, f)
-	return Secure(cors(mux, origins))
-}
-
 // Routes adds the snapshot and its confirmation, private and plain, to mux.
 func Routes(mux *http.ServeMux, f *Folder) {
 	mux.Handle("GET /lists/{name}", f)
@@ -29,6 +21,8 @@ func Secure(next http.Handler) http.Handler {
 	})
 }
 
+// cors lets pages of the given origins, such as "https://chat.example", read the answers; others may only if they come
+// from the server itself.
 func cors(next http.Handler, origins []string) http.Handler {
 	if len(origins) == 0 {
 		return next
@@ -43,6 +37,7 @@ func cors(next http.Handler, origins []string) http.Handler {
 		}
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+		h.Set("Access-Control-Expose-Headers", "Retry-After")
 		if r.Method == http.MethodOptions {
 			h.Set("Access-Control-Allow-Methods", "GET, POST")
 			h.Set("Access-Control-Allow-Headers", "Content-Type")
