@@ -19,6 +19,9 @@ import (
 	"github.com/preseal/preseal/matcher/snapshot"
 )
 
+// MaxCandidates is the most candidates of a file: as many as two questions hold.
+const MaxCandidates = 2 * confirm.MaxKeys
+
 // A Matcher checks files against one snapshot. It is safe for concurrent use.
 type Matcher struct {
 	snapshot *snapshot.Snapshot
@@ -40,7 +43,7 @@ type Query struct {
 
 // A Finding is the result of a check.
 type Finding struct {
-	// Candidates are the keys that hit, the likeliest confirm.MaxKeys of them:
+	// Candidates are the keys that hit, the likeliest MaxCandidates of them:
 	// digests first, then in order of their probe's number.
 	Candidates []Candidate
 	// Overflow says that there were more.
@@ -72,13 +75,15 @@ type Candidate struct {
 	PDQs        []phash.PDQ
 }
 
-// Question returns what to ask the server about a finding.
-func (f Finding) Question(c confirm.Client) (confirm.Question, error) {
+// Keys returns what to ask the server about, in the order of the candidates.
+// Two private questions hold them all. A plain one may not: then the answers
+// clear nothing.
+func (f Finding) Keys() []confirm.Key {
 	keys := make([]confirm.Key, len(f.Candidates))
-	for i, cand := range f.Candidates {
-		keys[i] = confirm.Key{Lane: cand.Lane, Bytes: cand.Key}
+	for i, c := range f.Candidates {
+		keys[i] = confirm.Key{Lane: c.Lane, Bytes: c.Key}
 	}
-	return c.Ask(keys)
+	return keys
 }
 
 // Check tests a file. The error is a *snapshot.Error with the code Expired if
@@ -175,11 +180,11 @@ func (f *Finding) hit(c Candidate) {
 	f.Candidates = append(f.Candidates, c)
 }
 
-// rank sorts the candidates and keeps as many as one question holds. Digests
+// rank sorts the candidates and keeps MaxCandidates of them. Digests
 // have one probe each and come first of those with the number 1.
 func (f *Finding) rank() {
 	slices.SortStableFunc(f.Candidates, func(a, b Candidate) int { return a.Probe - b.Probe })
-	if len(f.Candidates) > confirm.MaxKeys {
-		f.Candidates, f.Overflow = f.Candidates[:confirm.MaxKeys:confirm.MaxKeys], true
+	if len(f.Candidates) > MaxCandidates {
+		f.Candidates, f.Overflow = f.Candidates[:MaxCandidates:MaxCandidates], true
 	}
 }

@@ -142,7 +142,7 @@ func TestListedAndReencodedPicturesAreCandidates(t *testing.T) {
 func TestQuestionAboutAFinding(t *testing.T) {
 	listed := pictures.Photo(1, 300, 200)
 	f := check(t, lists(t, listed), query(t, listed, pictures.PNG(listed)))
-	q, err := f.Question(confirm.PlainClient{})
+	q, err := confirm.PlainClient{}.Ask(f.Keys())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -331,7 +331,7 @@ func TestOverflow(t *testing.T) {
 	f := check(t, opens(t, snapshot.Spec{
 		Origin: "example.org/test", Version: 1, Published: now, Expires: now.Add(time.Hour), Lanes: []snapshot.LaneKeys{keys},
 	}), q)
-	if len(f.Candidates) != confirm.MaxKeys || !f.Overflow || f.Probes != 4096 {
+	if len(f.Candidates) != matcher.MaxCandidates || !f.Overflow || f.Probes != 4096 {
 		t.Errorf("%d candidates, overflow %v, %d probes", len(f.Candidates), f.Overflow, f.Probes)
 	}
 	for i, c := range f.Candidates[1:] {

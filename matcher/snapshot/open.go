@@ -37,8 +37,8 @@ func OpenAt(r io.ReaderAt, m *Manifest) (*Snapshot, error) {
 	if m.Size > MaxSnapshot {
 		return nil, failed(TooLarge, "the snapshot has %d bytes, more than %d", m.Size, MaxSnapshot)
 	}
-	s := &Snapshot{manifest: m, file: r}
-	if err := s.openRows(); err != nil {
+	s, err := openRows(r, m)
+	if err != nil {
 		return nil, err
 	}
 	for _, l := range m.Lanes {
@@ -52,7 +52,7 @@ func OpenAt(r io.ReaderAt, m *Manifest) (*Snapshot, error) {
 // OpenSource opens an earlier snapshot of the list, which m names as the source of
 // a delta, without the manifest that vouched for it: to apply that delta, or to make
 // another. Its Manifest says what is known of it. Failed checks are *Error, with the
-// code WrongBase where m names no such snapshot. The snapshot keeps b.
+// code WrongBase where m names no such snapshot.
 func (m *Manifest) OpenSource(b []byte) (*Snapshot, error) {
 	if len(b) > MaxSnapshot {
 		return nil, failed(TooLarge, "the snapshot has %d bytes, more than %d", len(b), MaxSnapshot)
@@ -61,22 +61,25 @@ func (m *Manifest) OpenSource(b []byte) (*Snapshot, error) {
 	if !ok {
 		return nil, failed(WrongBase, "the manifest names no delta from this snapshot")
 	}
-	size, err := headSize(b)
-	if err != nil || size > len(b) {
-		return nil, failed(Corrupt, "the snapshot has no header and table")
+	size, err := headSize(b[:min(len(b), headerSize)])
+	if err != nil {
+		return nil, err
 	}
-	earlier := &Manifest{
-		Origin: m.Origin, Purpose: m.Purpose, Version: d.Version, Hash: d.Source, Size: int64(len(b)), Head: sha256.Sum256(b[:size]),
-		Distance: m.Distance, OPRF: m.OPRF, Lanes: slices.Clone(m.Lanes),
+	if size > len(b) {
+		return nil, failed(Corrupt, "the snapshot ends within its table")
 	}
 	rows, err := decodeHead(b[:size], uint64(len(b)), d.Version)
 	if err != nil {
 		return nil, err
 	}
+	earlier := &Manifest{
+		Origin: m.Origin, Purpose: m.Purpose, Version: d.Version, Hash: d.Source, Size: int64(len(b)), Head: sha256.Sum256(b[:size]),
+		Distance: m.Distance, Lanes: slices.Clone(m.Lanes), OPRF: m.OPRF,
+	}
 	for i := range earlier.Lanes { // which differ in their entries alone, or there would be no delta
 		l := &earlier.Lanes[i]
 		for _, r := range rows {
-			if Lane(r.lane) == l.Lane {
+			if r.kind != kindPRF && Lane(r.lane) == l.Lane {
 				l.Entries = r.entries
 			}
 		}
@@ -84,40 +87,39 @@ func (m *Manifest) OpenSource(b []byte) (*Snapshot, error) {
 			return nil, failed(Corrupt, "the lane %s has %d entries, with a capacity of %d", l.Lane, l.Entries, l.Capacity)
 		}
 	}
-	s := &Snapshot{manifest: earlier, file: bytes.NewReader(b)}
-	return s, s.openRows()
+	return openRows(bytes.NewReader(b), earlier)
 }
 
-// openRows reads header and table, and opens the sections.
-func (s *Snapshot) openRows() error {
+// openRows opens what is in a file.
+func openRows(r io.ReaderAt, m *Manifest) (*Snapshot, error) {
+	s := &Snapshot{manifest: m, file: r}
 	head, err := s.readHead()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	m := s.manifest
 	if s.rows, err = decodeHead(head, uint64(m.Size), m.Version); err != nil {
-		return err
+		return nil, err
 	}
 	end := uint64(len(head))
 	for i := range s.rows {
 		if err := s.checkPadding(end, s.rows[i].offset); err != nil {
-			return err
+			return nil, err
 		}
 		if err := s.openRow(i); err != nil {
-			return err
+			return nil, err
 		}
 		end = s.rows[i].offset + s.rows[i].length
 	}
 	if err := s.checkPadding(end, uint64(m.Size)); err != nil {
-		return err
+		return nil, err
 	}
 	if (s.outputs == nil) != (m.OPRF == nil) {
-		return failed(Corrupt, "outputs without a key in the manifest, or a key without outputs")
+		return nil, failed(Corrupt, "outputs without a key in the manifest, or a key without outputs")
 	}
 	if len(s.sections) != len(m.Lanes) {
-		return failed(Corrupt, "the snapshot has %d lanes, but the manifest names %d", len(s.sections), len(m.Lanes))
+		return nil, failed(Corrupt, "the snapshot has %d lanes, but the manifest names %d", len(s.sections), len(m.Lanes))
 	}
-	return nil
+	return s, nil
 }
 
 // readHead returns header and table, which the manifest has the hash of: what it

@@ -94,6 +94,9 @@ func (o *Outputs) Section() Section {
 	}
 }
 
+// Capacity returns how many outputs there can be; twice as many at most.
+func (o *Outputs) Capacity() uint64 { return o.row.bits >> outputsExtra }
+
 // load reads and verifies the section once.
 func (o *Outputs) load() error {
 	o.mu.Lock()

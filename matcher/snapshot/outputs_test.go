@@ -86,10 +86,23 @@ func TestOutputsChange(t *testing.T) {
 	if err != nil || !bytes.Equal(got, fileOf(t, next)) {
 		t.Fatalf("the delta makes another file: %v", err)
 	}
+	if got := next.Outputs().Capacity(); got != 900 {
+		t.Errorf("the capacity has become %d", got)
+	}
 	for i, y := range listed {
 		if there, err := next.Outputs().Contains(y); err != nil || there != (i >= 100) {
 			t.Fatalf("output %d is there: %v, %v", i, there, err)
 		}
+	}
+	source, err := m.OpenSource(fileOf(t, first))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := source.Apply(delta, m); err != nil || !bytes.Equal(got, fileOf(t, next)) {
+		t.Errorf("from the source alone, the delta makes another file: %v", err)
+	}
+	if _, err := m.OpenSource(fileOf(t, first)[:headerSize]); code(err) != WrongBase {
+		t.Errorf("the header of the source: %v", err)
 	}
 	if _, err := MakeDelta(first, withOutputs(t, first, 2, 8, listed)); !errors.Is(err, ErrNoDelta) {
 		t.Errorf("a delta to another key: %v", err)
@@ -145,6 +158,30 @@ func TestHostileOutputs(t *testing.T) {
 			if code(err) != Corrupt {
 				t.Errorf("%s, signed %v: got %v, want %s", name, resign, err, Corrupt)
 			}
+		}
+	}
+}
+
+// What a spec says of its keys is what Build makes.
+func TestKeyBits(t *testing.T) {
+	first := spec(1)
+	first.Lanes[2].KeyBits = 60 // of the lane pdq
+	file, m, err := Build(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(file, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := spec(2)
+	for _, lane := range []Lane{SHA256, PHash, PDQ, MD5} {
+		if got := first.KeyBits(lane); got != s.KeyBits(lane) {
+			t.Errorf("%s: %d bits, and the snapshot has %d", lane, got, s.KeyBits(lane))
+		}
+		second.Base = s
+		if got := second.KeyBits(lane); got != s.KeyBits(lane) {
+			t.Errorf("%s, continued: %d bits, and the snapshot has %d", lane, got, s.KeyBits(lane))
 		}
 	}
 }

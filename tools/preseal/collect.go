@@ -93,11 +93,11 @@ func (o *buildOptions) readList(c *cobra.Command, path string, set *list.Set) er
 		return output.Hint(fmt.Errorf("%s is a directory", name), "a folder of images is given with --images; --list names a file")
 	}
 	err = list.Read(&interruptible{c, f}, list.Handler{
-		Entry: func(line int, lane snapshot.Lane, hash []byte) {
+		Entry: func(line int, lane snapshot.Lane, hash []byte, label string) {
 			if lane != snapshot.SHA256 {
 				o.fromHashes++
 			}
-			set.AddFrom(lane, hash, list.Place{Source: source, Line: uint32(line)})
+			set.AddLabelled(lane, hash, label, list.Place{Source: source, Line: uint32(line)})
 			o.progress.Update(name+": line", int64(line), 0)
 		},
 		Reject: func(line int, reason error) {

@@ -1,11 +1,12 @@
 package main
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
-	"net/url"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -19,73 +20,124 @@ import (
 )
 
 func newServe() *cobra.Command {
-	var dir, keyDir, address string
-	var origins []string
-	var maxAge time.Duration
+	var o serveOptions
 	c := &cobra.Command{
-		Use:   "serve --snapshot DIR --key DIR --listen ADDR",
-		Short: "Serve a snapshot and confirm candidates",
-		Long: `Serve answers GET /lists/manifest, GET /lists/<sha256>.snap, .chunks and .delta, POST /v1/evaluate and POST /v1/plain, and prints
-its address as one line. Caches may keep the manifest for --max-age, and the other files forever. When the manifest in the snapshot's folder changes, it is loaded anew. The key folder needs oprf.key and verifier.pub;
-signer.key should not be on a server.
+		Use:   "serve [--snapshot DIR] --key DIR --listen ADDR",
+		Short: "Answer questions about candidates, and serve a snapshot",
+		Long: `Serve answers POST /v1/evaluate, the private confirmation. With --snapshot it serves the folder that preseal build wrote as
+well, GET /lists/… and GET /v1/entries/…; when the manifest there changes, it is loaded anew. Caches may keep the
+manifest for --max-age, entries for five minutes, and the other files forever. It prints its address as one line, and
+logs to stderr, one JSON object per line. Put a TLS proxy in front of it.
 
-The plain confirmation lets this server see the candidates' hashes: it is for development and public lists only. Put a
-TLS proxy in front of it.`,
-		Example: `  preseal serve --snapshot site/lists --key keys --listen 127.0.0.1:8081
-  preseal serve --snapshot site/lists --key keys --listen :8081 --origin https://chat.example.org`,
+Keys: --key names a folder with oprf.key, with oprf.key.old for clients that have a snapshot of an older key, and, for
+--snapshot, with verifier.pub. In place of both files, the variable ` + keys.Environment + ` may hold what is in them: the current key,
+then older ones. signer.key should not be on a server.
+
+Limits: a client, which is an IPv4 address or an IPv6 network of 64 bits, may ask --burst questions at once and --rate
+questions a second in the long run; all together may ask --ceiling a second, and twice as many at once. An innocent
+file in a hundred or fewer asks a question. So the default rate is enough for 10,000 people behind one address who
+check 30 files an hour each, and 16 keys a second are little to whoever wants to try many; the default ceiling is enough for 20,000
+files a second, and leaves a core most of its time. Beyond the limits, and while 64 questions wait for each processor,
+clients are told to come again (429). Behind a proxy, name it with --trusted-proxy, or all clients are one.
+
+Operation: GET /healthz answers 200 while the service is of use, and 503 while it shuts down or the snapshot is expired. --admin opens a second
+listener for GET /metrics, in Prometheus's format, and /healthz. SIGTERM lets requests finish, for ten seconds at most;
+with --drain the service goes on for that long before, to let a load balancer see the 503.
+
+The plain confirmation, --plain, lets this server see the candidates' hashes: it is for development and public lists only.`,
+		Example: `  preseal serve --snapshot site/lists --key keys --listen 127.0.0.1:8081 --origin https://chat.example.org \
+                --trusted-proxy 127.0.0.1 --admin :9090
+  ` + keys.Environment + `=… preseal serve --listen 10.0.0.5:8081 --trusted-proxy 10.0.0.0/24 --drain 10s`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			for _, o := range origins {
-				if u, err := url.Parse(o); err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != o {
-					return output.Usage(output.Hint(fmt.Errorf("--origin %q is not an origin", o), "for example --origin https://chat.example.org"))
-				}
+			if err := o.check(); err != nil {
+				return err
 			}
-			if maxAge < 0 || maxAge > server.MaxAge {
-				return output.Usage(output.Hint(fmt.Errorf("--max-age %s is not 0 to %.0fh", maxAge, server.MaxAge.Hours()), "for example --max-age 15m; 0 makes caches ask each time"))
-			}
-			return serve(c, dir, keyDir, address, maxAge, origins)
+			return serve(c, &o)
 		},
 	}
-	f := c.Flags()
-	f.StringVar(&dir, "snapshot", "", "folder that preseal build wrote")
-	f.StringVar(&keyDir, "key", "", "folder with oprf.key and verifier.pub")
-	f.StringVar(&address, "listen", "127.0.0.1:8081", "address to listen on; port 0 takes a free one")
-	f.StringArrayVar(&origins, "origin", nil, "origin of web pages that may read the answers, such as https://chat.example.org (repeatable)")
-	f.DurationVar(&maxAge, "max-age", time.Hour, "how long caches may keep the manifest: clients see a new version that much later")
-	require(c, "snapshot", "key")
-	complete(c, []string{"snapshot", "key"}, nil)
+	o.flags(c)
 	return c
 }
 
-func serve(c *cobra.Command, dir, keyDir, address string, maxAge time.Duration, origins []string) error {
-	k, err := keys.ReadServer(keyDir)
-	if err != nil {
-		return output.Hint(err, "--key names the folder that preseal keygen wrote")
-	}
-	folder, err := server.OpenFolder(dir, k, maxAge, c.ErrOrStderr())
-	switch {
-	case errors.Is(err, sealed.ErrWrongKey):
-		return output.Hint(fmt.Errorf("%s: %w", filepath.Join(dir, sealed.Name), err), "--key must be the folder that the list was built with; if a build was interrupted, run it again")
-	case errors.Is(err, fs.ErrNotExist):
-		return output.Hint(err, "--snapshot names the folder that preseal build wrote, with manifest, snapshot and %s", sealed.Name)
-	case err != nil:
-		return output.Hint(fmt.Errorf("%s: %w", output.Name(dir), err), "%s", advice(err))
-	}
-	if err := folder.Manifest().CheckExpiry(time.Now()); err != nil {
-		problem(c, "clients will refuse this snapshot: %v", err)
-	}
-	l, err := listen(address)
+func serve(c *cobra.Command, o *serveOptions) error {
+	log := slog.New(slog.NewJSONHandler(c.ErrOrStderr(), nil))
+	k, err := o.readKeys()
 	if err != nil {
 		return err
 	}
-	problem(c, "the plain confirmation is for development and public lists only: this server sees the candidates' hashes")
+	private, err := server.NewPrivate(k)
+	if err != nil {
+		return err
+	}
+	s := server.NewService(private)
+	s.Log, s.LogRequests, s.LogAddresses, s.Drain = log, o.logRequests, o.logAddresses, o.drain
+	s.Origins, s.Clients = o.origins, o.clients()
+	s.Limits = server.NewLimiter(server.Rate{PerSecond: o.rate, Burst: o.burst}, server.Rate{PerSecond: o.ceiling, Burst: max(1, int(2*o.ceiling))})
+	if o.dir != "" {
+		if s.Folder, err = openFolder(o, k, log); err != nil {
+			return err
+		}
+	}
+	l, err := listen(o.address)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	var admin net.Listener
+	if o.admin != "" {
+		if admin, err = listen(loopback(o.admin)); err != nil {
+			return err
+		}
+		defer admin.Close()
+	}
+	for _, path := range keys.Exposed(o.keyDir) {
+		log.Warn("others than its owner can read a secret file", "file", path)
+	}
+	if o.plain {
+		log.Warn("the plain confirmation is for development and public lists only: this server sees the candidates' hashes")
+	}
 	p := printer(c)
-	address = server.URL(l)
-	p.Record(map[string]string{"url": address}, address)
+	urls := map[string]string{"url": server.URL(l)}
+	if admin != nil {
+		urls["admin"] = server.URL(admin)
+	}
+	p.Record(urls, urls["url"])
 	if p.Err() != nil {
 		return p.Err()
 	}
-	return server.Run(c.Context(), l, server.Handler(folder, origins), c.ErrOrStderr())
+	id := private.Current()
+	fields := []any{"url", urls["url"], "key", hex.EncodeToString(id[:]), "older", len(k.Older)}
+	if admin != nil {
+		fields = append(fields, "admin", urls["admin"])
+	}
+	if s.Folder != nil {
+		fields = append(fields, "version", s.Folder.Manifest().Version)
+	}
+	log.Info("serving", fields...)
+	return s.Run(c.Context(), l, admin)
+}
+
+func openFolder(o *serveOptions, k *keys.Set, log *slog.Logger) (*server.Folder, error) {
+	open := server.OpenPublic
+	if o.plain {
+		open = server.OpenFolder
+	}
+	folder, err := open(o.dir, k, o.maxAge, server.Problems(log, o.logAddresses))
+	switch {
+	case errors.Is(err, sealed.ErrWrongKey):
+		return nil, output.Hint(fmt.Errorf("%s: %w", filepath.Join(o.dir, sealed.Name), err), "--key must be the folder that the list was built with; if a build was interrupted, run it again")
+	case errors.Is(err, server.ErrOtherKey):
+		return nil, output.Hint(fmt.Errorf("%s: %w", output.Name(o.dir), err), "--key must be the folder that the list was built with; %s holds older keys", keys.OldOPRFFile)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, output.Hint(err, "--snapshot names the folder that preseal build wrote")
+	case err != nil:
+		return nil, output.Hint(fmt.Errorf("%s: %w", output.Name(o.dir), err), "%s", advice(err))
+	}
+	if err := folder.Manifest().CheckExpiry(time.Now()); err != nil {
+		log.Warn("clients will refuse this snapshot", "error", err.Error())
+	}
+	return folder, nil
 }
 
 func listen(address string) (net.Listener, error) {

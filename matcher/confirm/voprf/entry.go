@@ -23,6 +23,8 @@ const (
 	MaxLabel = 32
 	// RecordSize is the length of a sealed entry in bytes. All have the same.
 	RecordSize = idSize + nonceSize + plainSize + tagSize
+	// MaxBucket is the most bytes of a bucket. Most have a twentieth.
+	MaxBucket = 1 << 20
 
 	idSize    = 8
 	nonceSize = 12
@@ -124,7 +126,7 @@ func seal(o *confirm.Output, n int, plain []byte) ([]byte, error) {
 // one of the entries, or one of them was changed. Whoever knows the output can
 // forge them.
 func Open(o *confirm.Output, bucket []byte) ([]Entry, error) {
-	if len(bucket)%RecordSize != 0 {
+	if len(bucket)%RecordSize != 0 || len(bucket) > MaxBucket {
 		return nil, fmt.Errorf("%w: a bucket of %d bytes", confirm.ErrMalformed, len(bucket))
 	}
 	var entries []Entry

@@ -91,6 +91,10 @@ func TestOpenRejects(t *testing.T) {
 			t.Errorf("with byte %d changed: %v", i, err)
 		}
 	}
+	large := bytes.Repeat(records[2], MaxBucket/RecordSize+1)
+	if _, err := Open(o, append(large, good...)); !errors.Is(err, confirm.ErrMalformed) {
+		t.Errorf("a bucket that is too large: %v", err)
+	}
 	// What only a holder of the output can make.
 	plain := func(change func([]byte)) []byte {
 		b := make([]byte, plainSize)

@@ -25,6 +25,15 @@ func NewServer(current *PrivateKey, older ...*PrivateKey) *Server {
 	return s
 }
 
+// Current returns the id of the current key.
+func (s *Server) Current() confirm.KeyID { return s.current }
+
+// Has reports whether the server answers questions for a key.
+func (s *Server) Has(id confirm.KeyID) bool {
+	_, ok := s.keys[id]
+	return ok
+}
+
 // Answer returns the response to a request, which is always fit to be sent, and
 // the status that it has. It keeps nothing.
 func (s *Server) Answer(request []byte) (response []byte, status Status) {

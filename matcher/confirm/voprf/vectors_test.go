@@ -310,3 +310,23 @@ func mapped[A, B any](in []A, f func(A) B) []B {
 	}
 	return out
 }
+
+// In which bucket an output's entries are.
+func TestBucketVectors(t *testing.T) {
+	type vector struct {
+		Capacity uint64 `json:"capacity"`
+		Bits     int    `json:"bits"`
+		Output   string `json:"output"`
+		Bucket   string `json:"bucket"`
+	}
+	o := confirm.Output([]byte("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+/"))
+	var all []vector
+	for _, capacity := range []uint64{1, 512, 513, 1024, 1025, 8192, 8193, 3_000_000, 1 << 32} {
+		bits := confirm.BucketBits(capacity)
+		if most := uint64(512) << bits; capacity > most || bits > 0 && capacity <= most/2 {
+			t.Errorf("%d bits for a capacity of %d", bits, capacity)
+		}
+		all = append(all, vector{capacity, bits, hexOf(o[:]), o.Bucket(bits)})
+	}
+	vectors.Check(t, up, "confirm/buckets.json", all)
+}

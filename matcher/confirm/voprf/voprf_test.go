@@ -203,7 +203,7 @@ func TestValue(t *testing.T) {
 			t.Errorf("the first %d bits are %#x, want %#x", bits, got, want)
 		}
 	}
-	for bits, want := range map[int]string{1: "1", 4: "a", 5: "15", 12: "abc", 14: "2af3"} {
+	for bits, want := range map[int]string{0: "0", 1: "1", 4: "a", 5: "15", 12: "abc", 14: "2af3"} {
 		if got := o.Bucket(bits); got != want {
 			t.Errorf("the bucket of %d bits is %s, want %s", bits, got, want)
 		}

@@ -116,7 +116,7 @@ func (c *Checker) confirm(ctx context.Context, f matcher.Finding, v *Verdict) (m
 	if c.Confirmer == nil {
 		return false, errNoConfirmation
 	}
-	q, err := f.Question(confirm.PlainClient{})
+	q, err := confirm.PlainClient{}.Ask(f.Keys())
 	if err != nil {
 		return false, &Error{BadAnswer, err}
 	}

@@ -3,6 +3,8 @@
 //	signer.key    secret: the note signer key that signs manifests
 //	oprf.key      secret: 32 random bytes in base64; the confirmation server's key
 //	verifier.pub  public: the note verifier key, one line, that clients trust
+//
+// Where the OPRF key was changed, oprf.key.old holds older ones, in base64, one per line.
 package keys
 
 import (
@@ -31,12 +33,13 @@ const (
 
 const maxFile = 4 << 10
 
-// Set is an operator's keys. Signer and OPRF are secret.
+// Set is an operator's keys. Signer, OPRF and Older are secret.
 type Set struct {
-	Name     string   // of the signer
-	Signer   string   // note signer key
-	OPRF     [32]byte // secret of the confirmation server
-	Verifier string   // note verifier key
+	Name     string     // of the signer
+	Signer   string     // note signer key
+	OPRF     [32]byte   // secret of the confirmation server
+	Older    [][32]byte // secrets before that one; a server alone has them
+	Verifier string     // note verifier key
 }
 
 // Generate makes new keys for a signer of that name, which must satisfy ValidName.
@@ -120,35 +123,17 @@ func ReadSigner(dir string) (*Set, error) {
 	return s, nil
 }
 
-// ReadServer reads what a confirmation server needs from dir: oprf.key and verifier.pub. The signer key should not be
-// on a server, and Signer stays empty.
-func ReadServer(dir string) (*Set, error) {
-	s := &Set{}
-	path := filepath.Join(dir, VerifierFile)
-	var err error
-	if s.Verifier, err = readLine(path); err != nil {
-		return nil, err
-	}
-	v, err := note.NewVerifier(s.Verifier)
-	if err != nil {
-		return nil, fmt.Errorf("%s is not a verifier key", path)
-	}
-	s.Name = v.Name()
-	return s, s.readOPRF(dir)
-}
-
 func (s *Set) readOPRF(dir string) error {
 	path := filepath.Join(dir, OPRFFile)
 	line, err := readLine(path)
 	if err != nil {
 		return err
 	}
-	raw, err := base64.StdEncoding.DecodeString(line)
-	if err != nil || len(raw) != len(s.OPRF) {
-		return fmt.Errorf("%s is not 32 bytes in base64", path)
+	secrets, err := parseSecrets(line, path)
+	if err == nil {
+		s.OPRF = secrets[0]
 	}
-	copy(s.OPRF[:], raw)
-	return nil
+	return err
 }
 
 // verifierOf derives the verifier key of a signer key, PRIVATE+KEY+<name>+<id>+<base64 of algorithm and seed>.
@@ -177,18 +162,26 @@ func Trusted(s string) (string, error) {
 }
 
 func readLine(path string) (string, error) {
+	text, err := readSmall(path)
+	if err != nil {
+		return "", err
+	}
+	line, rest, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	if line == "" || rest != "" {
+		return "", fmt.Errorf("%s is not a file of one line", path)
+	}
+	return strings.TrimSpace(line), nil
+}
+
+func readSmall(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return "", err
+	if err == nil && len(b) > maxFile {
+		err = fmt.Errorf("%s is larger than %d bytes", path, maxFile)
 	}
-	line, rest, _ := strings.Cut(strings.TrimSpace(string(b)), "\n")
-	if len(b) > maxFile || line == "" || rest != "" {
-		return "", fmt.Errorf("%s is not a file of one line", path)
-	}
-	return strings.TrimSpace(line), nil
+	return string(b), err
 }

@@ -7,7 +7,9 @@ import (
 	"math/bits"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
+	"github.com/preseal/preseal/matcher/confirm/voprf"
 	"github.com/preseal/preseal/matcher/phash"
 	"github.com/preseal/preseal/matcher/snapshot"
 )
@@ -45,6 +47,18 @@ func ParseEntry(algorithm, hash, quality string) (snapshot.Lane, []byte, error) 
 		return 0, nil, fmt.Errorf("the %s %s is that of flat pictures and would match all of them", lane, digits)
 	}
 	return lane, key, nil
+}
+
+// ParseLabel reads a label as a list spells it, with space around it.
+func ParseLabel(text string) (string, error) {
+	label := strings.TrimSpace(text)
+	switch {
+	case len(label) > voprf.MaxLabel:
+		return "", fmt.Errorf("the label %s has %d bytes, more than %d", quote(label), len(label), voprf.MaxLabel)
+	case !utf8.ValidString(label) || strings.Contains(label, "\x00"):
+		return "", fmt.Errorf("the label %s is not UTF-8 without zeros", quote(label))
+	}
+	return label, nil
 }
 
 // checkQuality applies the gate to what a list says of the picture behind a hash.

@@ -7,6 +7,7 @@ import (
 	"sort"
 
 	"github.com/preseal/preseal/matcher/confirm"
+	"github.com/preseal/preseal/matcher/confirm/voprf"
 	"github.com/preseal/preseal/matcher/phash"
 	"github.com/preseal/preseal/matcher/snapshot"
 )
@@ -43,6 +44,20 @@ func (x *Index) pdq(at uint32) phash.PDQ { return phash.PDQ(x.set.lanes[snapshot
 // Set returns what is indexed.
 func (x *Index) Set() *Set { return x.set }
 
+// Keys returns the different keys of a lane, ascending, one after the other. The caller must not change them.
+func (x *Index) Keys(lane snapshot.Lane) []byte {
+	if lane != snapshot.PDQ {
+		return x.set.Flat(lane)
+	}
+	keys := make([]byte, 0, 8*len(x.pdqs))
+	for i, k := range x.pdqs {
+		if i == 0 || x.pdqs[i-1].key != k.key {
+			keys = binary.BigEndian.AppendUint64(keys, k.key)
+		}
+	}
+	return keys
+}
+
 // PDQs returns the listed PDQ hashes with a key of the lane pdq, max at most.
 func (x *Index) PDQs(key []byte, max int) (out []phash.PDQ) {
 	if len(key) != snapshot.PDQ.KeySize() {
@@ -53,6 +68,27 @@ func (x *Index) PDQs(key []byte, max int) (out []phash.PDQ) {
 		out = append(out, x.pdq(x.pdqs[i].at))
 	}
 	return out
+}
+
+// Entries returns what is sealed for a candidate's key: nothing if it is not listed, and confirm.MaxHashes at most.
+func (x *Index) Entries(k confirm.Key) []voprf.Entry {
+	a := x.Answer(k)
+	if !a.Listed {
+		return nil
+	}
+	if len(a.Hashes) == 0 {
+		return []voprf.Entry{{Label: x.set.Label(k.Lane, k.Bytes)}}
+	}
+	entries := make([]voprf.Entry, len(a.Hashes))
+	for i := range a.Hashes {
+		entries[i].PDQ = &a.Hashes[i]
+		if k.Lane == snapshot.PDQ {
+			entries[i].Label = x.set.Label(k.Lane, a.Hashes[i][:])
+		} else {
+			entries[i].Label = x.set.Label(k.Lane, k.Bytes)
+		}
+	}
+	return entries
 }
 
 // Answer says what the list has of a candidate's key.

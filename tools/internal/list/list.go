@@ -2,14 +2,13 @@
 //
 // A list file is CSV with a header that names at least the columns algorithm and hash, or newline-delimited JSON with
 // the members algorithm and hash; the content decides, not the file's name. Quality, from 0 to 100, says how far a
-// perceptual hash can be relied upon. A label may follow and is not used yet.
+// perceptual hash can be relied upon. A label, UTF-8 of 32 bytes at most, is what a client gets to know of an entry that
+// it found; most entries need none.
 package list
 
 import (
 	"bytes"
 	"fmt"
-	"slices"
-	"sort"
 
 	"github.com/preseal/preseal/matcher/phash"
 	"github.com/preseal/preseal/matcher/snapshot"
@@ -21,8 +20,10 @@ var Lanes = []snapshot.Lane{snapshot.SHA256, snapshot.PHash, snapshot.PDQ}
 // Set holds the hashes of a list, lane by lane, in as many bytes as they have. The zero value is an empty Set. It is not
 // safe for concurrent use until Sort was called and nothing is added any more.
 type Set struct {
-	lanes map[snapshot.Lane]*table
-	pairs table // a pHash and a PDQ hash of the same picture, PairSize bytes
+	lanes  map[snapshot.Lane]*table
+	pairs  table    // a pHash and a PDQ hash of the same picture, PairSize bytes
+	labels []string // each once, the empty one first; nil as long as there is no other
+	number map[string]uint32
 }
 
 // PairSize is the length in bytes of a pHash, big-endian, and the PDQ hash of the same picture.
@@ -44,6 +45,11 @@ func (s *Set) Add(lane snapshot.Lane, hash []byte) { s.AddFrom(lane, hash, Place
 
 // AddFrom appends a hash and remembers where it was found.
 func (s *Set) AddFrom(lane snapshot.Lane, hash []byte, from Place) {
+	s.AddLabelled(lane, hash, "", from)
+}
+
+// AddLabelled appends a hash with a label, which must be a valid one.
+func (s *Set) AddLabelled(lane snapshot.Lane, hash []byte, label string, from Place) {
 	if len(hash) != lane.HashSize() {
 		panic(fmt.Sprintf("list: a hash of %d bytes in lane %s", len(hash), lane))
 	}
@@ -55,7 +61,23 @@ func (s *Set) AddFrom(lane snapshot.Lane, hash []byte, from Place) {
 		t = &table{size: lane.HashSize()}
 		s.lanes[lane] = t
 	}
-	t.add(hash, from)
+	t.add(hash, from, s.labelled(label))
+}
+
+// labelled returns the number of a label.
+func (s *Set) labelled(label string) uint32 {
+	if label == "" {
+		return 0
+	}
+	n, known := s.number[label]
+	if !known {
+		if s.number == nil {
+			s.labels, s.number = []string{""}, make(map[string]uint32)
+		}
+		n = uint32(len(s.labels))
+		s.labels, s.number[label] = append(s.labels, label), n
+	}
+	return n
 }
 
 // AddPicture appends the perceptual hashes of a picture, and as a pair. It leaves out a pHash that is degenerate, and then
@@ -74,7 +96,7 @@ func (s *Set) AddPicture(im *phash.Image, from Place) bool {
 // AddPair appends a pair: the PDQ hash that decides whether what hits the pHash is the same picture.
 func (s *Set) AddPair(pair []byte) {
 	s.pairs.size = PairSize
-	s.pairs.add(pair, Place{})
+	s.pairs.add(pair, Place{}, 0)
 }
 
 // Sort puts the hashes of every lane in ascending order, drops those that occur twice, but for the first of each, and
@@ -112,6 +134,15 @@ func (s *Set) Contains(lane snapshot.Lane, hash []byte) bool {
 	}
 	i := t.find(hash)
 	return i < t.Len() && bytes.Equal(t.at(i), hash)
+}
+
+// Label returns the label of a hash in a sorted Set, "" if it has none or is not there.
+func (s *Set) Label(lane snapshot.Lane, hash []byte) string {
+	if s.labels == nil || !s.Contains(lane, hash) {
+		return ""
+	}
+	t := s.lanes[lane]
+	return s.labels[t.label(t.find(hash))]
 }
 
 // Seconds returns the PDQ hashes that a sorted Set has of the pictures with this pHash, max at most.
@@ -177,94 +208,4 @@ func (s *Set) Hashes(lane snapshot.Lane) [][]byte {
 		out[i] = s.lanes[lane].at(i)
 	}
 	return out
-}
-
-// table is a sort.Interface over rows of one size that lie one after the other.
-type table struct {
-	size   int
-	flat   []byte
-	places []Place // of each row; nil as long as all are zero
-}
-
-func (t *table) add(row []byte, from Place) {
-	if t.places == nil && from != (Place{}) {
-		t.places = make([]Place, t.Len())
-	}
-	t.flat = append(t.flat, row...)
-	if t.places != nil {
-		t.places = append(t.places, from)
-	}
-}
-
-func (t *table) at(i int) []byte { return t.flat[i*t.size : (i+1)*t.size : (i+1)*t.size] }
-
-func (t *table) place(i int) Place {
-	if t.places == nil {
-		return Place{}
-	}
-	return t.places[i]
-}
-
-func (t *table) Len() int {
-	if t.size == 0 {
-		return 0
-	}
-	return len(t.flat) / t.size
-}
-
-func (t *table) Less(i, j int) bool {
-	if c := bytes.Compare(t.at(i), t.at(j)); c != 0 {
-		return c < 0
-	}
-	a, b := t.place(i), t.place(j)
-	return a.Source < b.Source || a.Source == b.Source && a.Line < b.Line
-}
-
-func (t *table) Swap(i, j int) {
-	var tmp [PairSize]byte
-	n := copy(tmp[:], t.at(i))
-	copy(t.at(i), t.at(j))
-	copy(t.at(j), tmp[:n])
-	if t.places != nil {
-		t.places[i], t.places[j] = t.places[j], t.places[i]
-	}
-}
-
-// find returns the first row that does not sort before prefix.
-func (t *table) find(prefix []byte) int {
-	return sort.Search(t.Len(), func(i int) bool { return bytes.Compare(t.at(i), prefix) >= 0 })
-}
-
-func (t *table) sort(duplicate func(row []byte, place, first Place)) {
-	sort.Sort(t)
-	first := 0
-	t.remove(func(row []byte, from Place) bool {
-		// What is kept stays in front of what is looked at.
-		if first > 0 && bytes.Equal(t.at(first-1), row) {
-			duplicate(row, from, t.place(first-1))
-			return true
-		}
-		first++
-		return false
-	})
-}
-
-// remove keeps the order of the rest.
-func (t *table) remove(drop func(row []byte, from Place) bool) {
-	n := 0
-	for i := range t.Len() {
-		row, place := t.at(i), t.place(i)
-		if drop(row, place) {
-			continue
-		}
-		copy(t.at(n), row)
-		if t.places != nil {
-			t.places[n] = place
-		}
-		n++
-	}
-	t.flat = t.flat[:n*t.size]
-	if t.places != nil {
-		t.places = slices.Clip(t.places[:n])
-	}
 }

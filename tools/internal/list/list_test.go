@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/preseal/preseal/matcher/confirm"
+	"github.com/preseal/preseal/matcher/confirm/voprf"
 	"github.com/preseal/preseal/matcher/phash"
 	"github.com/preseal/preseal/matcher/snapshot"
 )
@@ -26,8 +27,11 @@ func read(t *testing.T, content string) ([]string, error) {
 	t.Helper()
 	var got []string
 	err := Read(strings.NewReader(content), Handler{
-		Entry: func(line int, lane snapshot.Lane, key []byte) {
+		Entry: func(line int, lane snapshot.Lane, key []byte, label string) {
 			got = append(got, fmt.Sprint(line, " ", lane))
+			if len(label) > 32 {
+				t.Errorf("line %d: label %q", line, label)
+			}
 			if len(key) != lane.HashSize() {
 				t.Errorf("line %d: hash of %d bytes in lane %s", line, len(key), lane)
 			}
@@ -91,6 +95,29 @@ func TestReadJSONQuality(t *testing.T) {
 		got, err := read(t, `{"algorithm":"pdq","hash":"`+pdq+`","quality":`+quality+"}")
 		if err != nil || len(got) != 1 || (got[0] == "1 pdq") != accepted {
 			t.Errorf("quality %s: %q, error %v", quality, got, err)
+		}
+	}
+}
+
+func TestReadLabels(t *testing.T) {
+	long := strings.Repeat("ä", 16)
+	content := "algorithm,hash,label\nphash," + hash + ", one \nphash," + hash + ",\"two, 2\"\nphash," + hash + "\nphash," + hash + "," + long +
+		"\nphash," + hash + "," + long + "x\nphash," + hash + ",a\x00b\n"
+	lines := `{"algorithm":"phash","hash":"` + hash + `","label":`
+	for content, want := range map[string][]string{
+		content: {
+			"one", "two, 2", "", long,
+			"the label \"" + long + "x\" has 33 bytes, more than 32", `the label "a\x00b" is not UTF-8 without zeros`,
+		},
+		lines + "\"one\"}\n" + lines + "null}\n" + lines + "1}\n" + lines + "[\"a\"]}\n": {"one", "", "the label is not a string", "the label is not a string"},
+	} {
+		var got []string
+		err := Read(strings.NewReader(content), Handler{
+			Entry:  func(_ int, _ snapshot.Lane, _ []byte, label string) { got = append(got, label) },
+			Reject: func(_ int, reason error) { got = append(got, reason.Error()) },
+		})
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("labels %q, error %v, want %q", got, err, want)
 		}
 	}
 }
@@ -169,6 +196,37 @@ func TestDuplicates(t *testing.T) {
 	}
 	if got := string(s.Flat(snapshot.PHash)); got != "aaaaaaaabbbbbbbbcccccccc" {
 		t.Errorf("%q is left", got)
+	}
+}
+
+// A label stays with its hash, whatever is sorted and removed around it.
+func TestLabels(t *testing.T) {
+	var s Set
+	s.Add(snapshot.PHash, []byte("unlabeld"))
+	for _, label := range []string{"c", "a", "e", "b", "d"} {
+		s.AddLabelled(snapshot.PHash, []byte("hash of " + label)[:8], "", Place{}) // the same for all
+		s.AddLabelled(snapshot.PHash, []byte(label+"-hashed"), "label "+label, Place{1, 1})
+	}
+	s.AddLabelled(snapshot.PHash, []byte("a-hashed"), "another", Place{1, 2})
+	near := phash.PDQ{7}
+	s.AddLabelled(snapshot.PDQ, near[:], "near", Place{})
+	s.AddPair(append([]byte("b-hashed"), near[:]...))
+	s.Sort()
+	s.Remove(snapshot.PHash, func(hash []byte, _ Place) bool { return hash[0] == 'c' })
+	x := NewIndex(&s, 52)
+	entries := func(lane snapshot.Lane, key []byte) []voprf.Entry {
+		return x.Entries(confirm.Key{Lane: lane, Bytes: key})
+	}
+	for hash, want := range map[string][]voprf.Entry{
+		"a-hashed": {{Label: "label a"}}, "b-hashed": {{PDQ: &near, Label: "label b"}}, "c-hashed": nil, "d-hashed": {{Label: "label d"}},
+		"e-hashed": {{Label: "label e"}}, "unlabeld": {{}}, "hash of ": {{}}, "unlisted": nil,
+	} {
+		if got := entries(snapshot.PHash, []byte(hash)); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s has %+v, want %+v", hash, got, want)
+		}
+	}
+	if got := entries(snapshot.PDQ, snapshot.KeyOf(snapshot.PDQ, near[:], 52)); !reflect.DeepEqual(got, []voprf.Entry{{PDQ: &near, Label: "near"}}) {
+		t.Errorf("the pdq has %+v", got)
 	}
 }
 

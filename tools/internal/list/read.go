@@ -24,7 +24,7 @@ var ErrNoHeader = errors.New(`no list: it begins neither with a header that name
 
 // Handler receives what Read finds. Line numbers begin at 1.
 type Handler struct {
-	Entry  func(line int, lane snapshot.Lane, hash []byte) // hash is the callee's to keep
+	Entry  func(line int, lane snapshot.Lane, hash []byte, label string) // hash is the callee's to keep
 	Reject func(line int, reason error)
 }
 
@@ -80,7 +80,7 @@ func readJSON(lines *lineReader, h Handler) error {
 		var entry struct {
 			Algorithm, Hash *string
 			Quality         json.RawMessage // a number or a string
-			Label           any
+			Label           json.RawMessage // a string or null
 		}
 		if err := json.Unmarshal(l.text, &entry); err != nil {
 			h.Reject(l.number, fmt.Errorf("not a JSON object with the strings algorithm and hash"))
@@ -94,12 +94,26 @@ func readJSON(lines *lineReader, h Handler) error {
 		if quality == "null" {
 			quality = ""
 		}
-		h.entry(l.number, *entry.Algorithm, *entry.Hash, quality)
+		var label string
+		if entry.Label != nil && json.Unmarshal(entry.Label, &label) != nil {
+			h.Reject(l.number, fmt.Errorf("the label is not a string"))
+			continue
+		}
+		h.entry(l.number, *entry.Algorithm, *entry.Hash, quality, label)
 	}
 }
 
-// columns are the positions of the fields that matter, -1 without a quality, and the number of fields in the header.
-type columns struct{ algorithm, hash, quality, count int }
+// columns are the positions of the fields that matter, -1 without a quality or label, and the number of fields in the
+// header.
+type columns struct{ algorithm, hash, quality, label, count int }
+
+// optional returns the field in a column that a list or a line need not have.
+func optional(fields []string, column int) string {
+	if column < 0 || column >= len(fields) {
+		return ""
+	}
+	return fields[column]
+}
 
 func header(line []byte) (columns, error) {
 	fields, ok := split(line)
@@ -109,7 +123,8 @@ func header(line []byte) (columns, error) {
 	for i := range fields {
 		fields[i] = strings.ToLower(strings.TrimSpace(fields[i]))
 	}
-	c := columns{slices.Index(fields, "algorithm"), slices.Index(fields, "hash"), slices.Index(fields, "quality"), len(fields)}
+	at := func(name string) int { return slices.Index(fields, name) }
+	c := columns{at("algorithm"), at("hash"), at("quality"), at("label"), len(fields)}
 	if c.algorithm < 0 || c.hash < 0 {
 		return columns{}, ErrNoHeader
 	}
@@ -139,11 +154,7 @@ func readCSV(lines *lineReader, c columns, h Handler) error {
 		case len(fields) <= max(c.algorithm, c.hash):
 			h.Reject(l.number, fmt.Errorf("the field algorithm or hash is missing"))
 		default:
-			quality := ""
-			if c.quality >= 0 && c.quality < len(fields) {
-				quality = fields[c.quality]
-			}
-			h.entry(l.number, fields[c.algorithm], fields[c.hash], quality)
+			h.entry(l.number, fields[c.algorithm], fields[c.hash], optional(fields, c.quality), optional(fields, c.label))
 		}
 	}
 }
@@ -220,13 +231,16 @@ func quoted(s string) (field, rest string, ok bool) {
 	return b.String(), rest, rest == "" || rest[0] == ','
 }
 
-func (h Handler) entry(line int, algorithm, hash, quality string) {
+func (h Handler) entry(line int, algorithm, hash, quality, label string) {
 	lane, parsed, err := ParseEntry(algorithm, hash, quality)
+	if err == nil {
+		label, err = ParseLabel(label)
+	}
 	if err != nil {
 		h.Reject(line, err)
 		return
 	}
-	h.Entry(line, lane, parsed)
+	h.Entry(line, lane, parsed, label)
 }
 
 var errLong = fmt.Errorf("longer than %d bytes", maxLine)

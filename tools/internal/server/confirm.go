@@ -1,8 +1,8 @@
 package server
 
 import (
+	"bytes"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 
@@ -17,6 +17,7 @@ func Plain(current func() *list.Index) http.Handler {
 		if !ok {
 			return
 		}
+		defer clear(request)
 		// One list for the whole question.
 		response, err := confirm.NewPlainServer(current().Answer).Answer(request)
 		if err != nil {
@@ -29,13 +30,15 @@ func Plain(current func() *list.Index) http.Handler {
 	})
 }
 
-// readQuestion reads a request of limit bytes at most. If it reports false, the answer has been given.
+// readQuestion reads a request of limit bytes at most, which the caller clears. If it reports false, the answer has been given.
 func readQuestion(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, bool) {
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != confirm.ContentType {
 		http.Error(w, "the content type is not "+confirm.ContentType, http.StatusUnsupportedMediaType)
 		return nil, false
 	}
-	request, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	// Nothing of it must be left where a buffer grew.
+	request := bytes.NewBuffer(make([]byte, 0, limit+bytes.MinRead))
+	_, err := request.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		http.Error(w, "the request is too large", http.StatusRequestEntityTooLarge)
@@ -45,5 +48,5 @@ func readQuestion(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, 
 		http.Error(w, "the request could not be read", http.StatusBadRequest)
 		return nil, false
 	}
-	return request, true
+	return request.Bytes(), true
 }

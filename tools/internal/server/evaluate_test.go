@@ -52,7 +52,7 @@ func TestEvaluate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := Handler(f, nil)
+	h := handler(f, nil)
 	key := privateKey(t, k)
 	good := privately(t, key.Public(), listedKey)
 	stranger := privately(t, privateKey(t, newKeys(t)).Public(), listedKey)

@@ -5,14 +5,6 @@ import (
 	"slices"
 )
 
-// Handler serves a folder and its confirmation. Pages of the given origins, such as "https://chat.example", may
-// read the answers; others may only if they come from the server itself.
-func Handler(f *Folder, origins []string) http.Handler {
-	mux := http.NewServeMux()
-	Routes(mux, f)
-	return Secure(cors(mux, origins))
-}
-
 // Routes adds the snapshot and its confirmation, private and plain, to mux.
 func Routes(mux *http.ServeMux, f *Folder) {
 	mux.Handle("GET /lists/{name}", f)
@@ -29,9 +21,10 @@ func Secure(next http.Handler) http.Handler {
 	})
 }
 
-// cors lets pages of other origins read what they need: a client that continues a download compares ETag and
-// Content-Range, and Age tells how old a cached manifest is. What it sends for that needs leave, too: only some browsers
-// take a Range for harmless (Fetch standard, CORS-safelisted request-header).
+// cors lets pages of the given origins, such as "https://chat.example", read what they need; others may only if they come
+// from the server itself. A client that continues a download compares ETag and Content-Range, and Age tells how old a
+// cached manifest is. What it sends for that needs leave, too: only some browsers take a Range for harmless (Fetch
+// standard, CORS-safelisted request-header).
 func cors(next http.Handler, origins []string) http.Handler {
 	if len(origins) == 0 {
 		return next

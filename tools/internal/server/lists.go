@@ -20,11 +20,12 @@ import (
 	"github.com/preseal/preseal/tools/internal/sealed"
 )
 
-// A Folder is a snapshot's folder that is served. When its manifest changes, the list is loaded anew; until that is done,
-// and as long as it fails, the one before stays. It is safe for concurrent use.
+// A Folder is a snapshot's folder that is served. When its manifest changes, it is loaded anew; until that is done, and as
+// long as it fails, what was there before stays. It is safe for concurrent use.
 type Folder struct {
 	dir      string
 	keys     *keys.Set
+	listed   bool // the list is opened, too
 	private  *voprf.Server
 	maxAge   time.Duration
 	problems io.Writer
@@ -40,20 +41,33 @@ type state struct {
 	changed  time.Time // the manifest's date
 	manifest []byte
 	opened   *snapshot.Manifest
-	list     *list.Index
+	list     *list.Index // nil if it stays sealed
 }
 
 // MaxAge is the longest time for which caches may keep a manifest.
 const MaxAge = 24 * time.Hour
 
-// OpenFolder loads and verifies what publish.Files.Write wrote. Caches may keep the manifest for as long as maxAge, MaxAge
-// at most; with 0 they must ask each time. Later problems go to problems, one per line.
+// ErrOtherKey says that a snapshot is for an OPRF key that the server does not have.
+var ErrOtherKey = errors.New("the snapshot is for another OPRF key")
+
+// OpenFolder loads and verifies what publish.Files.Write wrote, the sealed list included, of which the plain
+// confirmation answers. Caches may keep the manifest for as long as maxAge, MaxAge at most; with 0 they must ask each
+// time. What happens later goes to problems, one line each: a new version, or why there is none.
 func OpenFolder(dir string, k *keys.Set, maxAge time.Duration, problems io.Writer) (*Folder, error) {
-	key, err := voprf.DeriveKey(k.OPRF)
-	if err != nil {
+	return open(&Folder{dir: dir, keys: k, listed: true, maxAge: maxAge, problems: problems})
+}
+
+// OpenPublic is OpenFolder without the list, of which the private confirmation has no need.
+func OpenPublic(dir string, k *keys.Set, maxAge time.Duration, problems io.Writer) (*Folder, error) {
+	return open(&Folder{dir: dir, keys: k, maxAge: maxAge, problems: problems})
+}
+
+func open(f *Folder) (*Folder, error) {
+	f.maxAge = min(max(f.maxAge, 0), MaxAge)
+	var err error
+	if f.private, err = NewPrivate(f.keys); err != nil {
 		return nil, err
 	}
-	f := &Folder{dir: dir, keys: k, private: voprf.NewServer(key), maxAge: min(max(maxAge, 0), MaxAge), problems: problems}
 	changed, err := f.date()
 	if err != nil {
 		return nil, err
@@ -88,6 +102,9 @@ func (f *Folder) load(changed time.Time) (state, error) {
 	if err != nil {
 		return state{}, err
 	}
+	if m.OPRF != nil && !f.private.Has(m.OPRF.KeyID) {
+		return state{}, fmt.Errorf("%w: %x", ErrOtherKey, m.OPRF.KeyID)
+	}
 	s, err := os.Open(filepath.Join(f.dir, m.FileName()))
 	if err != nil {
 		return state{}, err
@@ -100,6 +117,9 @@ func (f *Folder) load(changed time.Time) (state, error) {
 	opened, err := snapshot.Open(file, m)
 	if err != nil {
 		return state{}, err
+	}
+	if !f.listed {
+		return state{changed: changed, manifest: b, opened: m}, nil
 	}
 	l, err := os.Open(filepath.Join(f.dir, sealed.Name))
 	if err != nil {
@@ -144,6 +164,9 @@ func (f *Folder) reload() {
 		err = errors.New("it is older than the one in use")
 	}
 	if err == nil {
+		if next.opened.Version != before.opened.Version {
+			fmt.Fprintf(f.problems, "preseal: version %d is in use\n", next.opened.Version)
+		}
 		f.state, f.said = next, ""
 		return
 	}
@@ -156,7 +179,7 @@ func (f *Folder) reload() {
 // Manifest returns the manifest in use.
 func (f *Folder) Manifest() *snapshot.Manifest { return f.current().opened }
 
-// List returns the list in use.
+// List returns the list in use, nil if it stays sealed.
 func (f *Folder) List() *list.Index { return f.current().list }
 
 // ServeHTTP answers GET …/manifest and …/<sha256>.snap, .chunks or .delta.

@@ -49,7 +49,7 @@ func TestLists(t *testing.T) {
 	memory := http.NewServeMux()
 	memory.Handle("GET /lists/{name}", Memory(files))
 	m := files.Opened.Manifest()
-	for name, h := range map[string]http.Handler{"folder": Handler(f, nil), "memory": Secure(memory)} {
+	for name, h := range map[string]http.Handler{"folder": handler(f, nil), "memory": Secure(memory)} {
 		do := func(method, file string, header ...string) *httptest.ResponseRecorder {
 			r := httptest.NewRequest(method, "/lists/"+file, nil)
 			for i := 0; i < len(header); i += 2 {

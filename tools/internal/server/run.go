@@ -14,22 +14,33 @@ import (
 
 // Run serves until ctx ends, then lets requests finish for a moment. The contexts of requests end with ctx.
 func Run(ctx context.Context, l net.Listener, h http.Handler, problems io.Writer) error {
-	s := &http.Server{
+	s := newServer(h, problems)
+	s.ReadTimeout, s.WriteTimeout = time.Minute, time.Minute
+	return run(ctx, l, s, 3*time.Second)
+}
+
+// newServer returns a server for small requests.
+func newServer(h http.Handler, problems io.Writer) *http.Server {
+	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       time.Minute,
-		WriteTimeout:      time.Minute,
-		IdleTimeout:       2 * time.Minute,
+		ReadTimeout:       10 * time.Second, // of a whole request
+		WriteTimeout:      30 * time.Second, // from its header to the end of the response; see allow
+		IdleTimeout:       2 * time.Minute,  // longer than proxies keep connections for, which is a minute often
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          log.New(problems, "preseal: ", 0),
-		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}
+}
+
+// run serves until ctx ends, then lets requests finish for as long as grace.
+func run(ctx context.Context, l net.Listener, s *http.Server, grace time.Duration) error {
+	s.BaseContext = func(net.Listener) context.Context { return ctx }
 	done := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 		defer cancel()
-		err := s.Shutdown(grace)
+		err := s.Shutdown(limit)
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = s.Close()
 		}

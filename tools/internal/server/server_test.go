@@ -62,6 +62,13 @@ func question(t *testing.T, hashes ...[32]byte) confirm.Question {
 	return q
 }
 
+// handler serves everything of a folder that was opened.
+func handler(f *Folder, origins []string) http.Handler {
+	s := NewService(f.private)
+	s.Folder, s.Origins = f, origins
+	return s.Handler()
+}
+
 func post(h http.Handler, path, media string, body []byte) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodPost, path, bytes.NewReader(body))
 	r.Header.Set("Content-Type", media)
@@ -77,7 +84,7 @@ func TestConfirmation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := Handler(f, nil)
+	h := handler(f, nil)
 	q := question(t, sha256.Sum256([]byte("other")), listed)
 	w := post(h, "/v1/plain", confirm.ContentType, q.Request())
 	answers, err := q.Answers(w.Body.Bytes())
@@ -199,7 +206,7 @@ func TestOrigins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := Handler(f, []string{"https://chat.example"})
+	h := handler(f, []string{"https://chat.example"})
 	for _, tc := range []struct{ method, origin, allowed string }{
 		{"GET", "https://chat.example", "https://chat.example"},
 		{"OPTIONS", "https://chat.example", "https://chat.example"},
