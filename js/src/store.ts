@@ -10,6 +10,9 @@ import { within } from "./wait.js";
 /** IndexedDB may be missing, refused (private windows) or stuck behind another page; no single step waits longer for it. */
 const PATIENCE = 4000;
 
+/** A list that was due so many milliseconds ago, 90 days, is nobody's any longer. */
+const FORGOTTEN = 90 * 86_400_000;
+
 const VERSION = 2;
 const LISTS = "lists"; //   by list: Entry
 const CHUNKS = "chunks"; // by [list, file, index]: bytes
@@ -101,6 +104,7 @@ export async function adopt(a: Adoption): Promise<boolean> {
     }
     await settled(get(LISTS).put(a.entry, a.list));
     await settled(get(MARKS).put(a.mark, a.markName));
+    await forgetOthers(get(LISTS), get(CHUNKS), a.entry.next - FORGOTTEN);
     return true;
   });
   if (done !== undefined) return done;
@@ -113,6 +117,16 @@ export async function adopt(a: Adoption): Promise<boolean> {
     await keepOnly(get(CHUNKS), a.list, []);
   });
   return false;
+}
+
+/** Removes the lists that no page has opened since: other keys are trusted now, or the list has moved. Marks stay. */
+async function forgetOthers(lists: IDBObjectStore, chunks: IDBObjectStore, since: number): Promise<void> {
+  for (const list of (await settled(lists.getAllKeys())) as string[]) {
+    const entry: unknown = await settled(lists.get(list));
+    if (isEntry(entry) && entry.next >= since) continue;
+    await settled(lists.delete(list));
+    await keepOnly(chunks, list, []);
+  }
 }
 
 /** Whether another page has seen a newer manifest meanwhile. */

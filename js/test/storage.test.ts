@@ -106,6 +106,20 @@ for (const [name, work] of damages) {
   });
 }
 
+test("a list that nobody has opened for long goes when another is stored", async (t) => {
+  lab.lists.serve("v1");
+  lab.stage.routes.set("/moved/", lab.lists.handle);
+  const site = await lab.site(t);
+  const tab = await site.tab();
+  assert.equal(await tab.open(), "");
+  await tab.call("backdate", 80);
+  assert.equal(await tab.open({ snapshot: "/moved/" }), "");
+  assert.deepEqual(await tab.call("stored"), { chunks: 2, lists: 2, marks: 1 });
+  await tab.call("backdate", 20);
+  assert.equal(await tab.call("update"), 1);
+  assert.deepEqual(await tab.call("stored"), { chunks: 1, lists: 1, marks: 1 });
+});
+
 test("two pages that open a list at once download it once", async (t) => {
   lab.lists.serve("big1");
   const site = await lab.site(t);

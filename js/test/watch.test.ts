@@ -114,3 +114,20 @@ test("a file that is checked during an update is answered by the snapshot it beg
   proceed();
   assert.equal((await checking).kind, "cleared");
 });
+
+test("a worker that is replaced after its snapshot has expired says so while there is no other", async (t) => {
+  lab.lists.serve("v1");
+  const tab = await (await lab.site(t)).tab();
+  const crash = `addEventListener("message", ({ data }) => { if (data.blob?.name === "3") throw new Error("crash"); });`;
+  const worker = lab.worker("mortal", crash);
+  assert.equal(await tab.open({ worker, update: "auto" }), "");
+  lab.worker("mortal", "{ const real = Date.now; Date.now = () => real() + 31 * 86_400_000; }"); // the next one
+  lab.lists.serve("v2", (_, __, ___, response) => !!response.destroy());
+  assert.equal((await tab.call("check", "3")).reason, "engine-failed");
+  assert.equal((await tab.call("check", "2")).reason, "expired");
+  lab.worker("mortal", "");
+  lab.lists.serve("v2");
+  assert.equal((await tab.call("check", "2")).kind, "clear", "what was kept is of use again");
+  assert.equal(await tab.call("update"), 2);
+  assert.equal(await tab.listed(), "12");
+});
