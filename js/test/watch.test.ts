@@ -36,6 +36,28 @@ for (const [version, code, before] of refused) {
   });
 }
 
+test("with two keys, a list and its updates need both signatures", async (t) => {
+  const trust = lab.lists.keys;
+  const tab = await (await lab.site(t)).tab();
+  lab.lists.serve("v1");
+  assert.equal(await tab.open({ trust }), "untrusted");
+  lab.lists.serve("audited");
+  assert.equal(await tab.open({ trust }), "");
+  const signers = [
+    { name: "example.org/list", role: "authority" },
+    { name: "example.org/auditor", role: "auditor" },
+  ];
+  assert.deepEqual((await tab.call("snapshot")).signers, signers);
+  assert.equal(await tab.open({ trust: [...trust].reverse() }), "", "each key has signed, whatever its role");
+  assert.equal(await tab.open({ trust }), "");
+  lab.lists.serve("pending");
+  assert.equal(await tab.call("update"), "untrusted");
+  assert.equal(await tab.listed(), "1");
+  lab.lists.serve("approved");
+  assert.equal(await tab.call("update"), 2);
+  assert.equal(await tab.listed(), "13");
+});
+
 test("an older snapshot is refused even if the newer one is no longer stored", async (t) => {
   lab.lists.serve("v2");
   const site = await lab.site(t);
