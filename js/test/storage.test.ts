@@ -18,12 +18,17 @@ function publishSecond(isWhole = false): void {
   lab.lists.serve("v2", (file, _, __, response) => refuse(file) && !!response.writeHead(404).end());
 }
 
+/** Lets the site store so many bytes; without a number, as many as the browser likes. */
+async function limit(tab: ListTab, quotaSize?: number): Promise<void> {
+  const origin = lab.stage.url.slice(0, -1);
+  await (await tab.debug()).send("Storage.overrideQuotaForOrigin", { origin, ...(quotaSize && { quotaSize }) });
+}
+
 test("a list that finds no room works from memory, and older versions stay refused", async (t) => {
   lab.lists.serve("big1");
   const site = await lab.site(t);
   const tab = await site.tab();
-  const origin = lab.stage.url.slice(0, -1);
-  await (await tab.debug()).send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 2_500_000 });
+  await limit(tab, 500_000);
   assert.equal(await tab.open(), "");
   assert.equal((await tab.call("snapshot")).stored, false);
   assert.equal(await tab.listed(), "1");
@@ -34,11 +39,48 @@ test("a list that finds no room works from memory, and older versions stay refus
   assert.deepEqual(await tab.call("stored"), { chunks: 0, lists: 0, marks: 1 });
   lab.lists.serve("big1");
   assert.equal(await (await site.tab()).open(), "rolled-back");
+});
 
-  await (await tab.debug()).send("Storage.overrideQuotaForOrigin", { origin });
+test("a list that finds room for a part of it only works from memory, until there is more", async (t) => {
+  lab.lists.serve("big1");
+  const tab = await (await lab.site(t)).tab();
+  await limit(tab, 2_500_000);
+  assert.equal(await tab.open(), "");
+  assert.equal((await tab.call("snapshot")).stored, false);
   lab.lists.serve("big2");
   assert.equal(await tab.call("update"), 2);
+  assert.equal(await tab.listed(), "12");
+  assert.equal((await tab.call("snapshot")).stored, false);
+  await limit(tab);
+  assert.equal(await tab.call("update"), 2);
   assert.equal((await tab.call("snapshot")).stored, true, "the next look finds room");
+  assert.deepEqual(await tab.call("stored"), { chunks: 4, lists: 1, marks: 1 });
+});
+
+test("an update that finds no room serves from memory, and the snapshot that it makes too old goes", async (t) => {
+  const full = `
+    let isFull = false;
+    addEventListener("message", ({ data }) => { isFull ||= data.type === "update"; });
+    const put = IDBObjectStore.prototype.put;
+    IDBObjectStore.prototype.put = function (...args) {
+      if (isFull && this.name !== "marks") throw new DOMException("full", "QuotaExceededError");
+      return put.apply(this, args);
+    };`;
+  lab.lists.serve("v1");
+  const site = await lab.site(t);
+  const tab = await site.tab();
+  assert.equal(await tab.open({ worker: lab.worker("full", full) }), "");
+  assert.equal((await tab.call("snapshot")).stored, true);
+  assert.equal(await tab.call("update"), 1);
+  assert.equal((await tab.call("snapshot")).stored, true, "what is there and valid stays");
+  publishSecond();
+  assert.equal(await tab.call("update"), 2);
+  assert.equal(await tab.listed(), "12");
+  assert.equal((await tab.call("snapshot")).stored, false);
+  assert.deepEqual(await tab.call("stored"), { chunks: 0, lists: 0, marks: 1 });
+  const other = await site.tab();
+  assert.equal(await other.open(), "");
+  assert.equal(await other.listed(), "12");
 });
 
 test("a list whose storage is cleared goes on, and is stored again at the next look", async (t) => {
