@@ -1,4 +1,4 @@
-import { fromPublisher, fromStore, type Quest } from "./acquire.js";
+import { type Acquired, fromPublisher, fromStore, type Quest } from "./acquire.js";
 import { check, type Desk } from "./check.js";
 import { fetchEngine } from "./engine.js";
 import type { CheckProgress, Kept, News, OpenProgress, Settings, SnapshotInfo } from "./messages.js";
@@ -43,10 +43,7 @@ export class Session {
     const module = kept ? Promise.resolve(kept.module) : fetchModule(settings, wasm, signal, onProgress);
     module.catch(() => {}); // whoever needs it hears of it
     const quest: Quest = { settings, list: listName(settings), module, signal, onProgress };
-    const acquired =
-      (kept && (await resume(settings, kept))) ||
-      (await untilAborted(fromStore(quest), signal)) ||
-      (await inTurn(settings, signal, async () => (await fromStore(quest)) ?? (await fromPublisher(quest))));
+    const acquired = kept ? await resume(kept, quest) : await acquire(quest);
     signal.throwIfAborted();
     return new Session(settings, new Updater(settings, acquired, tell));
   }
@@ -87,13 +84,21 @@ export class Session {
   }
 }
 
-/** What was kept may have expired since; then there is no harm in asking for another. */
-async function resume(settings: Settings, kept: Kept) {
+async function acquire(quest: Quest): Promise<Acquired> {
+  const { settings, signal } = quest;
+  const stored = await untilAborted(fromStore(quest), signal);
+  return stored ?? inTurn(settings, signal, async () => (await fromStore(quest)) ?? (await fromPublisher(quest)));
+}
+
+/** Opens what was kept. It may have expired since; then another snapshot will do, and without one that is the reason to give. */
+async function resume(kept: Kept, quest: Quest): Promise<Acquired> {
   try {
-    const serving = await Serving.open(settings, kept);
+    const serving = await Serving.open(quest.settings, kept);
     return { serving, next: Date.now() + 60_000 }; // not at once: it may have been the update that crashed
-  } catch {
-    return undefined;
+  } catch (error) {
+    return acquire(quest).catch(() => {
+      throw error;
+    });
   }
 }
 

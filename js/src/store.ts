@@ -10,6 +10,9 @@ import { within } from "./wait.js";
 /** IndexedDB may be missing, refused (private windows) or stuck behind another page; no single step waits longer for it. */
 const PATIENCE = 4000;
 
+/** A list that was due so many milliseconds ago, 90 days, is nobody's any longer. */
+const FORGOTTEN = 90 * 86_400_000;
+
 const VERSION = 2;
 const LISTS = "lists"; //   by list: Entry
 const CHUNKS = "chunks"; // by [list, file, index]: bytes
@@ -88,8 +91,8 @@ export function prune(list: string, files: readonly string[]): Promise<boolean> 
 
 /**
  * Makes a snapshot the list's in one transaction: its chunks as far as they are missing, what is noted of it, its mark, and
- * the end of all other chunks. Says whether it could. If there is no room, the mark alone is noted; an earlier snapshot,
- * which it makes too old to be used, goes.
+ * the end of all other chunks. Says whether it could. If there is no room, an earlier snapshot goes, which is too old now, and
+ * the mark alone is noted, if there is room for that.
  */
 export async function adopt(a: Adoption): Promise<boolean> {
   const done = await attempt(STORES, "readwrite", async (get) => {
@@ -101,18 +104,32 @@ export async function adopt(a: Adoption): Promise<boolean> {
     }
     await settled(get(LISTS).put(a.entry, a.list));
     await settled(get(MARKS).put(a.mark, a.markName));
+    await forgetOthers(get(LISTS), get(CHUNKS), a.entry.next - FORGOTTEN);
     return true;
   });
   if (done !== undefined) return done;
-  await attempt(STORES, "readwrite", async (get) => {
-    if (await isAhead(get(MARKS), a)) return;
-    await settled(get(MARKS).put(a.mark, a.markName));
+  const isThere = await attempt(STORES, "readwrite", async (get) => {
+    if (await isAhead(get(MARKS), a)) return false;
     const entry: unknown = await settled(get(LISTS).get(a.list));
-    if (isEntry(entry) && entry.file === a.entry.file) return;
+    if (isEntry(entry) && entry.file === a.entry.file) return true;
     await settled(get(LISTS).delete(a.list));
     await keepOnly(get(CHUNKS), a.list, []);
+    return false;
   });
-  return false;
+  await attempt([MARKS], "readwrite", async (get) => {
+    if (!(await isAhead(get(MARKS), a))) await settled(get(MARKS).put(a.mark, a.markName));
+  });
+  return isThere ?? false;
+}
+
+/** Removes the lists that no page has opened since: other keys are trusted now, or the list has moved. Marks stay. */
+async function forgetOthers(lists: IDBObjectStore, chunks: IDBObjectStore, since: number): Promise<void> {
+  for (const list of (await settled(lists.getAllKeys())) as string[]) {
+    const entry: unknown = await settled(lists.get(list));
+    if (isEntry(entry) && entry.next >= since) continue;
+    await settled(lists.delete(list));
+    await keepOnly(chunks, list, []);
+  }
 }
 
 /** Whether another page has seen a newer manifest meanwhile. */

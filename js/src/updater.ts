@@ -157,7 +157,7 @@ export class Updater {
 
   /** Lets another snapshot serve. The checks that began with the one before finish with it. */
   #swap(serving: Serving): boolean {
-    if (serving === this.#serving) return false;
+    if (serving === this.#serving || serving.info.version < this.#serving.info.version) return false;
     this.#serving = serving;
     this.#tell({ type: "swapped", info: serving.info, kept: serving.kept });
     return true;

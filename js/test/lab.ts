@@ -12,7 +12,7 @@ import {
 } from "../index.js";
 import { voprf } from "../voprf.js";
 
-export { forget, overwrite, stored } from "./labstore.js";
+export { backdate, forget, overwrite, stored } from "./labstore.js";
 
 export interface LabOptions {
   snapshot: string;

@@ -26,6 +26,17 @@ export async function overwrite(kind: string, bytes: number[]): Promise<void> {
   database.close();
 }
 
+/** Makes every list one that was due so many days earlier. */
+export async function backdate(days: number): Promise<void> {
+  const database = await openStore();
+  const store = database.transaction("lists", "readwrite").objectStore("lists");
+  for (const key of await settled(store.getAllKeys())) {
+    const entry = await settled(store.get(key));
+    await settled(store.put({ ...entry, next: entry.next - days * 86_400_000 }, key));
+  }
+  database.close();
+}
+
 /** The package's database, whatever its version. It must be there. */
 function openStore(): Promise<IDBDatabase> {
   return settled(indexedDB.open("preseal"));

@@ -75,7 +75,7 @@ export class ListLab {
       page,
       call,
       open: (options = {}) =>
-        call("open", { snapshot: "/list/", trust: [this.lists.key], update: "manual", timeout: 5000, ...options }),
+        call("open", { snapshot: "/list/", trust: [this.lists.keys[0]], update: "manual", timeout: 5000, ...options }),
       listed: async () => {
         const outcomes = await call("checkAll", PICTURES.map(String));
         const words = { clear: "", "no-confirmation": "listed" } as Record<string, string>;

@@ -14,11 +14,19 @@ const [width, height] = [320, 240];
 /** Hashes of nothing, as many as make a snapshot of a little more than three chunks. */
 const BULK = 980_000;
 
+interface Version {
+  pictures: number[];
+  base?: string;
+  bulk?: true;
+  origin?: string;
+  isAudited?: true;
+}
+
 /**
  * What is built, in this order, by name: the pictures that are listed, and what it continues. `rival` and `forked` are what an
- * update must not be: another second version, and a second version of another first one.
+ * update must not be: another second version, and a second version of another first one. `pending` lacks the auditor's signature.
  */
-const VERSIONS: Record<string, { pictures: number[]; base?: string; bulk?: true; origin?: string }> = {
+const VERSIONS: Record<string, Version> = {
   v1: { pictures: [1] },
   v2: { pictures: [1, 2], base: "v1" },
   v3: { pictures: [1, 2, 3], base: "v2" },
@@ -26,6 +34,9 @@ const VERSIONS: Record<string, { pictures: number[]; base?: string; bulk?: true;
   other: { pictures: [1, 9] },
   forked: { pictures: [1, 2, 9], base: "other" },
   elsewhere: { pictures: [1], origin: "example.org/elsewhere" },
+  audited: { pictures: [1], isAudited: true },
+  pending: { pictures: [1, 2], base: "audited" },
+  approved: { pictures: [1, 3], base: "audited", isAudited: true },
   big1: { pictures: [1], bulk: true },
   big2: { pictures: [1, 2], bulk: true, base: "big1" },
 };
@@ -54,13 +65,14 @@ export class Lists {
   cacheControl = "max-age=3600";
   log: Log = [];
   interfere: Interference | undefined;
-  readonly key: string;
+  /** The verifier keys of the list's authority and auditor. */
+  readonly keys: [authority: string, auditor: string];
   readonly #folder: string;
   readonly #remove: () => Promise<void>;
 
-  private constructor(folder: string, key: string, remove: () => Promise<void>) {
+  private constructor(folder: string, keys: [string, string], remove: () => Promise<void>) {
     this.#folder = folder;
-    this.key = key;
+    this.keys = keys;
     this.#remove = remove;
   }
 
@@ -69,9 +81,13 @@ export class Lists {
     const remove = () => rm(folder, { recursive: true, force: true });
     const preseal = (...args: string[]) => promisify(execFile)(tool, args, { cwd: folder });
     try {
-      await preseal("keygen", "--name", "example.org/list", "--out", "key");
+      const keygen = async (name: string) => {
+        await preseal("keygen", "--name", `example.org/${name}`, "--out", `key-${name}`);
+        return (await readFile(join(folder, `key-${name}`, "verifier.pub"), "utf8")).trim();
+      };
+      const keys: [string, string] = [await keygen("list"), await keygen("auditor")];
       if (isBig) await writeFile(join(folder, "bulk.csv"), bulkList());
-      for (const [name, { pictures, base, bulk, origin }] of Object.entries(VERSIONS)) {
+      for (const [name, { pictures, base, bulk, origin, isAudited }] of Object.entries(VERSIONS)) {
         if (bulk && !isBig) continue;
         const images = join(folder, `images-${name}`);
         await mkdir(images);
@@ -83,10 +99,10 @@ export class Lists {
           base ? ["--base", base] : room,
         ];
         const options = optional.flatMap((option) => option || []);
-        await preseal("build", "--images", images, ...options, "--key", "key", "--out", name);
+        await preseal("build", "--images", images, ...options, "--key", "key-list", "--out", name);
+        if (isAudited) await preseal("sign", name, "--key", "key-auditor", "--trust", keys[0]);
       }
-      const key = (await readFile(join(folder, "key", "verifier.pub"), "utf8")).trim();
-      return new Lists(folder, key, remove);
+      return new Lists(folder, keys, remove);
     } catch (error) {
       await remove();
       throw error;

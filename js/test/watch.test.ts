@@ -36,6 +36,28 @@ for (const [version, code, before] of refused) {
   });
 }
 
+test("with two keys, a list and its updates need both signatures", async (t) => {
+  const trust = lab.lists.keys;
+  const tab = await (await lab.site(t)).tab();
+  lab.lists.serve("v1");
+  assert.equal(await tab.open({ trust }), "untrusted");
+  lab.lists.serve("audited");
+  assert.equal(await tab.open({ trust }), "");
+  const signers = [
+    { name: "example.org/list", role: "authority" },
+    { name: "example.org/auditor", role: "auditor" },
+  ];
+  assert.deepEqual((await tab.call("snapshot")).signers, signers);
+  assert.equal(await tab.open({ trust: [...trust].reverse() }), "", "each key has signed, whatever its role");
+  assert.equal(await tab.open({ trust }), "");
+  lab.lists.serve("pending");
+  assert.equal(await tab.call("update"), "untrusted");
+  assert.equal(await tab.listed(), "1");
+  lab.lists.serve("approved");
+  assert.equal(await tab.call("update"), 2);
+  assert.equal(await tab.listed(), "13");
+});
+
 test("an older snapshot is refused even if the newer one is no longer stored", async (t) => {
   lab.lists.serve("v2");
   const site = await lab.site(t);
@@ -113,4 +135,21 @@ test("a file that is checked during an update is answered by the snapshot it beg
   assert.equal((await tab.call("check", "3")).kind, "clear");
   proceed();
   assert.equal((await checking).kind, "cleared");
+});
+
+test("a worker that is replaced after its snapshot has expired says so while there is no other", async (t) => {
+  lab.lists.serve("v1");
+  const tab = await (await lab.site(t)).tab();
+  const crash = `addEventListener("message", ({ data }) => { if (data.blob?.name === "3") throw new Error("crash"); });`;
+  const worker = lab.worker("mortal", crash);
+  assert.equal(await tab.open({ worker, update: "auto" }), "");
+  lab.worker("mortal", "{ const real = Date.now; Date.now = () => real() + 31 * 86_400_000; }"); // the next one
+  lab.lists.serve("v2", (_, __, ___, response) => !!response.destroy());
+  assert.equal((await tab.call("check", "3")).reason, "engine-failed");
+  assert.equal((await tab.call("check", "2")).reason, "expired");
+  lab.worker("mortal", "");
+  lab.lists.serve("v2");
+  assert.equal((await tab.call("check", "2")).kind, "clear", "what was kept is of use again");
+  assert.equal(await tab.call("update"), 2);
+  assert.equal(await tab.listed(), "12");
 });
