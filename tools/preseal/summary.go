@@ -20,8 +20,8 @@ type laneRecord struct {
 	Duplicates int           `json:"duplicates"` // in all lanes
 	Rejected   int           `json:"rejected"`   // in all lanes
 	Excluded   int           `json:"excluded"`   // in all lanes
-	Augmented  int           `json:"augmented"`  // further hashes of images; entries are fewer where some share a key
 	Evaluated  int           `json:"evaluated"`  // outputs computed, for all lanes
+	Augmented  int           `json:"augmented"`  // further hashes of images; entries are fewer where some share a key
 }
 
 func (o *buildOptions) summary(c *cobra.Command, files *publish.Files) error {
