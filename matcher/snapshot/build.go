@@ -135,19 +135,6 @@ func Build(spec Spec) (file []byte, m *Manifest, err error) {
 	return file, m, nil
 }
 
-// KeyBits returns how many bits the keys of a lane will have, 0 if the spec has no
-// entries for it.
-func (spec *Spec) KeyBits(lane Lane) int {
-	for _, l := range spec.Lanes {
-		if l.Lane == lane && len(l.Hashes) > 0 {
-			l.follow(spec.Base)
-			l.setDefaults(uint64(len(l.Hashes) / lane.HashSize()))
-			return l.KeyBits
-		}
-	}
-	return 0
-}
-
 // follow takes from base what the lane leaves open.
 func (l *LaneKeys) follow(base *Snapshot) {
 	if base == nil {

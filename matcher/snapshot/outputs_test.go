@@ -161,27 +161,3 @@ func TestHostileOutputs(t *testing.T) {
 		}
 	}
 }
-
-// What a spec says of its keys is what Build makes.
-func TestKeyBits(t *testing.T) {
-	first := spec(1)
-	first.Lanes[2].KeyBits = 60 // of the lane pdq
-	file, m, err := Build(first)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := Open(file, m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	second := spec(2)
-	for _, lane := range []Lane{SHA256, PHash, PDQ, MD5} {
-		if got := first.KeyBits(lane); got != s.KeyBits(lane) {
-			t.Errorf("%s: %d bits, and the snapshot has %d", lane, got, s.KeyBits(lane))
-		}
-		second.Base = s
-		if got := second.KeyBits(lane); got != s.KeyBits(lane) {
-			t.Errorf("%s, continued: %d bits, and the snapshot has %d", lane, got, s.KeyBits(lane))
-		}
-	}
-}

@@ -21,7 +21,7 @@ type buildOptions struct {
 	origin, purpose, kind           string
 	capacities                      []string
 	days, probes, distance, keyBits int
-	strict, augment                 bool
+	strict, augment, plain          bool
 	bytesPerEntry                   float64
 
 	augmenter *augmenter // nil without --augment
@@ -29,6 +29,7 @@ type buildOptions struct {
 	sources   []source // of the entries
 	// Counts for the summary: images below the gate, refusals, hashes of lists (not digests), repeated and dropped hashes.
 	digestOnly, rejected, fromHashes, duplicates, excluded int
+	evaluated                                              publish.Evaluated
 }
 
 func newBuild() *cobra.Command {
@@ -42,11 +43,16 @@ func newBuild() *cobra.Command {
   <sha256>.snap    the filters that clients download
   <sha256>.chunks  the hashes of their pieces, for downloads that resume
   <sha256>.delta   what makes them out of an earlier version, for clients that have it
-  list.sealed      the entries, encrypted with oprf.key for the confirmation server
+  entries/…        what clients get to know of entries that they find, encrypted
+  outputs.sealed   the outputs of all entries, encrypted with oprf.key for the next build
 
-The folder can be published as it is. A list file is CSV with a header that names the columns algorithm and hash, or
-newline-delimited JSON with these members; algorithms are sha256, phash and pdq. If it has a quality from 0 to 100, a
-perceptual hash below 50 is rejected. Each image (JPEG, PNG, GIF, WebP, BMP) gives an entry of each algorithm. What is
+The folder can be published as it is. Outputs are what candidates are confirmed with in private. They are computed on all
+cores, 70 µs each, and kept at once: a build that is interrupted goes on where it was, and the next one computes what is
+new. With --plain there are none, and list.sealed has the entries, encrypted with oprf.key, for preseal serve --plain.
+
+A list file is CSV with a header that names the columns algorithm and hash, or newline-delimited JSON with these members;
+algorithms are sha256, phash and pdq. If it has a quality from 0 to 100, a perceptual hash below 50 is rejected; if it has
+a label, of 32 bytes at most, clients that find the entry learn it. Each image (JPEG, PNG, GIF, WebP, BMP) gives an entry of each algorithm. What is
 rejected, or listed before, is named on stderr with its reason, and the build goes on.
 
 A perceptual hash only finds a candidate; the PDQ hash of the same picture decides. Images have both, and so have entries
@@ -62,7 +68,8 @@ purpose, capacity, probes, distance, kind and key bits is as it was. preseal gc 
 
 A filter is sized for as many entries as the first version has, or --capacity says, and takes twice as many. After that
 the build is refused: build with a larger --capacity then. No delta leads to a filter of another size: clients download
-everything once, and who has both versions can tell more of the list than from either, so do it rarely and leave room.`,
+everything once, and who has both versions can tell more of the list than from either, so do it rarely and leave room.
+Outputs have room for as many as all lanes together, for as long as oprf.key stays; preseal rotate makes another one.`,
 		Example: `  preseal build --list hashes.csv --images pictures --key keys --out site/lists
   preseal build --images pictures --augment --bytes-per-entry 10 --exclude common --key keys --out site/lists
   preseal build --list hashes.ndjson --base old --key keys --out new --days 7 --strict`,
@@ -86,6 +93,7 @@ everything once, and who has both versions can tell more of the list than from e
 	f.StringArrayVar(&o.excludes, "exclude", nil, "folder of common pictures that nothing listed may be near (repeatable)")
 	f.BoolVar(&o.augment, "augment", false, "list cropped and turned copies of the images, too")
 	f.Float64Var(&o.bytesPerEntry, "bytes-per-entry", 7, "size of an image's keys in the lane pdq, with --augment")
+	f.BoolVar(&o.plain, "plain", false, "build for the plain confirmation, which shows the server what is asked about")
 	f.BoolVar(&o.strict, "strict", false, "fail if anything is rejected or listed twice")
 	require(c, "key", "out")
 	c.MarkFlagsOneRequired("list", "images")
@@ -112,7 +120,7 @@ func (o *buildOptions) run(c *cobra.Command) error {
 	}
 	o.progress = output.NewProgress(c.ErrOrStderr())
 	defer o.progress.Clear()
-	b.Keys, b.Progress = k, o.progress.Step
+	b.Keys, b.Progress, b.Count = k, o.progress.Step, o.progress.Update
 	// The earlier version is looked at first: its faults should not show after an hour's work.
 	if err := o.findBase(&b); err != nil {
 		return err
@@ -126,6 +134,11 @@ func (o *buildOptions) run(c *cobra.Command) error {
 	}
 	if err := o.refuse(); err != nil {
 		return err
+	}
+	if !o.plain {
+		if draft, err = o.evaluate(c, draft); err != nil {
+			return err
+		}
 	}
 	files, err := draft.Publish()
 	if err != nil {
@@ -141,7 +154,7 @@ func (o *buildOptions) run(c *cobra.Command) error {
 	if err := c.Context().Err(); err != nil {
 		return err
 	}
-	if err := files.Write(o.out); err != nil {
+	if err := files.Write(c.Context(), o.out); err != nil {
 		return fmt.Errorf("write %s: %w", o.out, err)
 	}
 	o.progress.Clear()
@@ -187,6 +200,22 @@ func (o *buildOptions) draft(c *cobra.Command, b *publish.Build) (*publish.Draft
 		return nil, output.Hint(err, "build with --capacity %s=%d, or however many there may be in years: clients then download everything once",
 			outgrown.Lane, 2*outgrown.Entries)
 	}
+	return d, err
+}
+
+// evaluate adds the outputs to a draft.
+func (o *buildOptions) evaluate(c *cobra.Command, d *publish.Draft) (*publish.Draft, error) {
+	d, evaluated, err := d.Evaluate(c.Context(), o.out)
+	var outgrown *snapshot.OutgrownError
+	switch {
+	case c.Context().Err() != nil:
+		o.progress.Clear()
+		problem(c, "outputs that were computed are kept: the same build goes on with them")
+		return nil, c.Context().Err()
+	case errors.As(err, &outgrown):
+		return nil, output.Hint(fmt.Errorf("outputs: %w", err), "make another OPRF key with preseal rotate: it has room for more, and clients download everything once")
+	}
+	o.evaluated = evaluated
 	return d, err
 }
 

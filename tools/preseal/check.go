@@ -18,6 +18,7 @@ type checkOptions struct {
 	snapshot, confirm string
 	trust             trustFlags
 	timeout           time.Duration
+	plain             bool
 }
 
 func newCheck() *cobra.Command {
@@ -36,7 +37,12 @@ func newCheck() *cobra.Command {
 The exit status is 0 if all are clear or cleared, 3 if there is a match, else 1 if a file could not be read, else 4 if
 anything is unsupported or unavailable. An address without a path gets lists/ or v1/ appended.
 
-The plain confirmation lets the server see the candidates' hashes: it is for development and public lists only.`,
+A candidate is confirmed in private: the server learns that somebody asks, and in which of three ranges the number of
+candidates is. What the list has of it is fetched only if it is listed; whoever serves that learns of the bucket, which it
+shares with hundreds of other entries. If the server has another key than the snapshot, or other entries, the snapshot is
+loaded once more.
+
+With --plain, the server sees the candidates' hashes. That is for development and public lists only.`,
 		Example: `  preseal check --snapshot site/lists --trust keys/verifier.pub photo.jpg
   preseal check --snapshot http://127.0.0.1:8081 --confirm http://127.0.0.1:8081 --trust keys/verifier.pub --json pictures/`,
 		Args: cobra.MinimumNArgs(1),
@@ -44,6 +50,7 @@ The plain confirmation lets the server see the candidates' hashes: it is for dev
 	}
 	c.Flags().StringVar(&o.snapshot, "snapshot", "", "folder or address of the snapshot")
 	c.Flags().StringVar(&o.confirm, "confirm", "", "address of the confirmation server; without it, candidates are unavailable")
+	c.Flags().BoolVar(&o.plain, "plain", false, "show the server the candidates' hashes")
 	c.Flags().DurationVar(&o.timeout, "timeout", 10*time.Second, "how long a server may keep silent")
 	o.trust.add(c)
 	require(c, "snapshot")
@@ -59,17 +66,22 @@ func (o *checkOptions) run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	checker := &client.Checker{}
+	checker := &client.Checker{Plain: o.plain}
 	if o.confirm != "" {
 		if checker.Confirmer, err = client.NewConfirmer(o.confirm, o.timeout); err != nil {
 			return output.Usage(output.Hint(err, "for example --confirm http://127.0.0.1:8081"))
 		}
 	}
-	s, err := client.NewSource(o.snapshot, o.timeout).Load(c.Context(), t, time.Now())
+	source := client.NewSource(o.snapshot, o.timeout)
+	s, err := source.Load(c.Context(), t, time.Now())
 	judge := checker.Check
 	switch {
 	case err == nil:
 		checker.Matcher = matcher.New(s)
+		checker.Reload = func(ctx context.Context) (*snapshot.Snapshot, error) {
+			t.Seen = checker.Matcher.Snapshot().Manifest().Mark()
+			return source.Load(ctx, t, time.Now())
+		}
 	case client.Reason(err) == "":
 		return output.Hint(err, "--snapshot names the folder that preseal build wrote, or an http address")
 	default:
@@ -105,7 +117,7 @@ func (o *checkOptions) judge(c *cobra.Command, args []string, judge func(context
 		if v.Kind == client.Unavailable && v.Candidates > 0 && !warned {
 			warned = true
 			problem(c, "a candidate could not be confirmed: %v", v.Detail)
-			problem(c, "hint: %s", confirmAdvice(v.Reason))
+			problem(c, "hint: %s", o.advice(v.Reason))
 		}
 		return nil
 	})
@@ -124,14 +136,24 @@ func (o *checkOptions) judge(c *cobra.Command, args []string, judge func(context
 	return nil
 }
 
-func confirmAdvice(reason string) string {
+// advice says what can be done about a candidate that could not be confirmed.
+func (o *checkOptions) advice(reason string) string {
 	switch reason {
 	case client.NoConfirmation:
-		return "name the confirmation server with --confirm"
+		if o.confirm == "" {
+			return "name the confirmation server with --confirm"
+		}
+		return "if the list is public anyway, --plain asks by showing the server the candidates' hashes"
 	case client.Overflow:
 		return "the list seems to have entries that many pictures are near to; tell its operator"
 	case client.Network, client.Timeout:
 		return "check the address given with --confirm and that preseal serve is running there"
+	case client.Busy:
+		return "try again later"
+	case client.UnknownKey:
+		return "the server has another key than the snapshot: get the snapshot from where its operator publishes it now"
+	case client.BadProof:
+		return "the server does not have the key that the list's publisher signed; tell its operator"
 	}
 	return "check that the address given with --confirm is that of a preseal server for this list"
 }
@@ -153,6 +175,9 @@ func line(v client.Verdict) string {
 // hit says how a candidate was found and what its second hash says.
 func hit(v client.Verdict) string {
 	s := v.Lane
+	if v.Label != "" {
+		s += fmt.Sprintf(" %q", v.Label)
+	}
 	if v.Lane == snapshot.SHA256.String() {
 		return s
 	}

@@ -26,11 +26,13 @@ func newGC() *cobra.Command {
 		Use:   "gc DIR",
 		Short: "Remove what the manifest of a snapshot no longer names",
 		Long: `Gc removes the snapshots, chunks and deltas from a folder that its manifest names neither as its own nor as the source
-of a delta, and what a build that was cut short left there. It prints what it removes.
+of a delta, the entries of OPRF keys before the manifest's, and what a build that was cut short left there. It prints
+what it removes.
 
 Clients may be in the middle of a file when the next version is published. So files stay until a later snapshot is as old
-as --grace, which should be more than what caches keep a manifest for (preseal serve --max-age). Other files are never
-touched, and nothing is if the manifest or its snapshot cannot be read.`,
+as --grace, which should be more than what caches keep a manifest for (preseal serve --max-age), and, after preseal
+rotate, than the time for which servers keep the older key. Other files are never touched, and nothing is if the
+manifest or its snapshot cannot be read.`,
 		Example: `  preseal gc site/lists
   preseal gc site/lists --grace 48h --dry-run`,
 		Args: cobra.ExactArgs(1),
@@ -56,18 +58,18 @@ func collectGarbage(c *cobra.Command, dir string, grace time.Duration, dry bool)
 	if dry {
 		verb = "would remove"
 	}
-	for _, info := range spare {
+	for _, s := range spare {
 		if err := c.Context().Err(); err != nil {
 			return err
 		}
-		path := filepath.Join(dir, info.Name())
+		path := filepath.Join(dir, s.Name)
 		if !dry {
-			if err := os.Remove(path); err != nil {
+			if err := os.RemoveAll(path); err != nil {
 				return err
 			}
 		}
-		total += info.Size()
-		p.Record(removalRecord{path, info.Size(), !dry}, fmt.Sprintf("%s %s, %s", verb, output.Name(path), things(int(info.Size()), "byte", "bytes")))
+		total += s.Bytes
+		p.Record(removalRecord{path, s.Bytes, !dry}, fmt.Sprintf("%s %s, %s", verb, output.Name(path), things(int(s.Bytes), "byte", "bytes")))
 	}
 	p.Text("%s %s, %s", verb, things(len(spare), "file", "files"), things(int(total), "byte", "bytes"))
 	return p.Err()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/preseal/preseal/matcher/confirm"
 	"github.com/preseal/preseal/matcher/snapshot"
 	"github.com/preseal/preseal/tools/internal/client"
 	"github.com/preseal/preseal/tools/internal/output"
@@ -29,6 +31,7 @@ type sectionRecord struct {
 	Error     float64       `json:"error"` // with as many entries as its capacity
 	Probes    int           `json:"probes"`
 	Proof     string        `json:"proof"`
+	KeyID     string        `json:"keyId"` // of the outputs; all that is a filter's is empty there
 	Origin    string        `json:"origin"`
 	Purpose   string        `json:"purpose"`
 	Distance  int           `json:"distance"`
@@ -95,6 +98,11 @@ func inspect(c *cobra.Command, path string) error {
 	if err != nil {
 		return damaged(fmt.Errorf("%s: %w", filepath.Join(dir, m.FileName()), err))
 	}
+	if o := s.Outputs(); o != nil {
+		if _, err := o.Contains(0); err != nil { // which verifies them
+			return damaged(fmt.Errorf("%s: %w", filepath.Join(dir, m.FileName()), err))
+		}
+	}
 	showLanes(p, s)
 	return p.Err()
 }
@@ -121,6 +129,9 @@ func showManifest(p *output.Printer, m *snapshot.Manifest) {
 		p.Text("previous    %x", m.Previous)
 	}
 	p.Text("distance    %d bits of a second hash at most", m.Distance)
+	if m.OPRF != nil {
+		p.Text("oprf key    %x", m.OPRF.KeyID)
+	}
 	p.Text("snapshot    %s, %s bytes", m.FileName(), output.Count(m.Size))
 	for _, d := range m.Deltas {
 		p.Text("delta       from version %d, %s", d.Version, things(int(d.Size), "byte", "bytes"))
@@ -137,16 +148,31 @@ func showLanes(p *output.Printer, s *snapshot.Snapshot) {
 		p.Text("%-8s %-10s %12s %9.3g %9s %10.3g %8d  %s", sec.Lane, sec.Kind, output.Count(int64(lane.Capacity)), sec.Fill,
 			output.Count(int64(lane.Probes)), lane.Error, sec.KeyBits, lane.Proof)
 	}
+	o := s.Outputs()
+	if o != nil {
+		p.Text("%-8s %-10s %12s %9.3g", "all", snapshot.PRF, output.Count(int64(o.Capacity())), o.Section().Fill)
+	}
 	p.Text("")
 	sizeHeader(p)
 	for _, sec := range s.Sections() {
 		lane, _ := m.Lane(sec.Lane)
 		r := sectionRecord{
-			laneSize: sizeOf(sec, lane), Kind: string(sec.Kind), Capacity: lane.Capacity,
-			Fill: sec.Fill, Bits: sec.Bits, K: sec.K, KeyBits: sec.KeyBits, Error: lane.Error, Probes: lane.Probes, Proof: string(lane.Proof),
-			Origin: m.Origin, Purpose: m.Purpose, Distance: m.Distance, Version: m.Version, Published: m.Published, Expires: m.Expires,
-			Deltas: deltasOf(m), Signers: signerNames(m),
+			laneSize: sizeOf(sec, lane), Capacity: lane.Capacity, Error: lane.Error, Probes: lane.Probes, Proof: string(lane.Proof),
 		}
+		r.fill(sec, m)
 		p.Record(r, r.row())
 	}
+	if o != nil {
+		r := sectionRecord{laneSize: outputsSize(o.Section()), Capacity: o.Capacity(), KeyID: hex.EncodeToString(m.OPRF.KeyID[:])}
+		r.fill(o.Section(), m)
+		p.Record(r, r.row())
+		p.Text("entries are in %s", things(1<<confirm.BucketBits(o.Capacity()), "bucket", "buckets"))
+	}
+}
+
+// fill sets what all sections have.
+func (r *sectionRecord) fill(s snapshot.Section, m *snapshot.Manifest) {
+	r.Kind, r.Fill, r.Bits, r.K, r.KeyBits = string(s.Kind), s.Fill, s.Bits, s.K, s.KeyBits
+	r.Origin, r.Purpose, r.Distance, r.Version, r.Published, r.Expires = m.Origin, m.Purpose, m.Distance, m.Version, m.Published, m.Expires
+	r.Deltas, r.Signers = deltasOf(m), signerNames(m)
 }

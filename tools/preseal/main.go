@@ -60,7 +60,7 @@ func newRoot(running *bool) *cobra.Command {
 	}
 	root.SetVersionTemplate("preseal {{.Version}}\n")
 	root.PersistentFlags().Bool("json", false, "print one JSON object per line")
-	root.AddCommand(newKeygen(), newHash(), newBuild(), newInspect(), newSign(), newVerify(), newGC(), newCheck(), newServe(), newDemo(), newBench())
+	root.AddCommand(newKeygen(), newHash(), newBuild(), newInspect(), newSign(), newRotate(), newVerify(), newGC(), newCheck(), newServe(), newDemo(), newBench())
 	watch(root, running)
 	return root
 }

@@ -49,7 +49,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exit": exit, "draw": draw, "csv": csv, "near": near, "flip": flip, "forget": forget, "resign": resign, "swap": swap, "age": age, "start": start, "end": end, "get": get,
+			"exit": exit, "draw": draw, "csv": csv, "near": near, "far": far, "interrupt": interrupt, "flip": flip, "forget": forget, "resign": resign, "swap": swap, "age": age, "start": start, "end": end, "get": get,
 		},
 	})
 }
@@ -128,6 +128,45 @@ func near(ts *testscript.TestScript, _ bool, args []string) {
 		list += fmt.Sprintf("phash,%016x\n", uint64(im.PHash)^flips)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(list), 0o644))
+}
+
+// far FILE PICTURE writes a list of a PDQ hash that has the key of a picture's and is of another picture.
+func far(ts *testscript.TestScript, _ bool, args []string) {
+	p, err := picture.ReadFile(context.Background(), ts.MkAbs(args[1]))
+	ts.Check(err)
+	im, err := phash.Of(p.Planes[0])
+	ts.Check(err)
+	other := im.PDQ
+	for i := range 5 { // the highest frequencies
+		other[i] ^= 0xff
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), fmt.Appendf(nil, "algorithm,hash\npdq,%s\n", other), 0o644))
+}
+
+// interrupt FILE SIZE ARGS… runs preseal and kills it once a file has that size.
+func interrupt(ts *testscript.TestScript, _ bool, args []string) {
+	size, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	cmd := exec.Command("preseal", args[2:]...)
+	cmd.Dir = ts.MkAbs(".")
+	ts.Check(cmd.Start())
+	ended := make(chan struct{})
+	go func() {
+		cmd.Wait()
+		close(ended)
+	}()
+	for {
+		select {
+		case <-ended:
+			ts.Fatalf("it ended before %s had %d bytes", args[0], size)
+		case <-time.After(time.Millisecond):
+		}
+		if info, err := os.Stat(ts.MkAbs(args[0])); err == nil && info.Size() >= size {
+			ts.Check(cmd.Process.Kill())
+			<-ended
+			return
+		}
+	}
 }
 
 // flip PATTERN changes a bit in the middle of each file that matches.

@@ -40,6 +40,18 @@ func (z laneSize) row() string {
 		z.Rice, z.Bloom, z.BitsPerEntry, z.Bound, z.Ideal, z.Candidates)
 }
 
+// outputsSize measures the outputs, which are of no lane. An output that is not listed is there by accident with the
+// probability p of the bound.
+func outputsSize(s snapshot.Section) laneSize {
+	n := float64(s.Entries)
+	bound := -math.Log2(s.Fill)
+	perEntry := round(float64(s.Length) / n)
+	return laneSize{
+		Lane: string(s.Kind), Entries: s.Entries, Bytes: s.Length, BytesPerEntry: perEntry, Rice: perEntry,
+		BitsPerEntry: round(8 * float64(s.Length) / n), Bound: round(bound), Ideal: round(bound + math.Log2E),
+	}
+}
+
 // sizeOf measures a filter. The error rate p is that of the filter as full as it is. The size of the other kind is that of
 // a filter of as many random keys: it hardly depends on which keys they are.
 func sizeOf(s snapshot.Section, lane snapshot.LaneInfo) laneSize {

@@ -20,6 +20,7 @@ type laneRecord struct {
 	Duplicates int           `json:"duplicates"` // in all lanes
 	Rejected   int           `json:"rejected"`   // in all lanes
 	Excluded   int           `json:"excluded"`   // in all lanes
+	Evaluated  int           `json:"evaluated"`  // outputs computed, for all lanes
 	Augmented  int           `json:"augmented"`  // further hashes of images; entries are fewer where some share a key
 }
 
@@ -34,6 +35,7 @@ func (o *buildOptions) summary(c *cobra.Command, files *publish.Files) error {
 		r := laneRecord{
 			laneSize: sizeOf(s, lane), Version: m.Version, File: m.FileName(),
 			Deltas: deltasOf(m), Duplicates: o.duplicates, Rejected: o.rejected, Excluded: o.excluded,
+			Evaluated: o.evaluated.Computed,
 		}
 		if s.Lane == snapshot.PDQ && o.augment {
 			r.Augmented = o.augmenter.added
@@ -44,6 +46,10 @@ func (o *buildOptions) summary(c *cobra.Command, files *publish.Files) error {
 		total += r.Candidates
 		o.progress.Clear()
 		p.Record(r, r.row())
+	}
+	if outputs := files.Opened.Outputs(); outputs != nil {
+		p.Text("%s", outputsSize(outputs.Section()).row())
+		p.Text("%s computed, %s known", things(o.evaluated.Computed, "output was", "outputs were"), things(o.evaluated.Known, "was", "were"))
 	}
 	p.Text("%s of %s; the filters' error makes one innocent picture in %s a candidate, if it has no frame",
 		m.FileName()[:12]+"….snap", things(int(m.Size), "byte", "bytes"), output.Count(int64(min(1/total, 1e12))))

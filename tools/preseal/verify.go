@@ -60,6 +60,15 @@ var snapshotSteps = []step{
 	{"canaries", []snapshot.Code{snapshot.Canary}, func(v *verification) string { return things(len(v.m.Lanes), "lane", "lanes") }},
 }
 
+var outputSteps = []step{
+	{"outputs", []snapshot.Code{snapshot.Corrupt}, func(v *verification) string {
+		if v.opened.Outputs() == nil {
+			return "none: confirmation is plain"
+		}
+		return fmt.Sprintf("%s, of key %x", output.Count(int64(v.opened.Outputs().Section().Entries)), v.m.OPRF.KeyID)
+	}},
+}
+
 var deltaSteps = []step{
 	{"deltas", []snapshot.Code{snapshot.Corrupt, snapshot.UnsupportedVersion, snapshot.WrongBase}, func(v *verification) string {
 		return fmt.Sprintf("%d, of which %d could be applied", len(v.m.Deltas), v.applied)
@@ -116,6 +125,7 @@ type verification struct {
 	manifest []byte
 	m        *snapshot.Manifest
 	snapshot []byte
+	opened   *snapshot.Snapshot
 	applied  int // deltas
 }
 
@@ -159,6 +169,7 @@ func (v *verification) run(ctx context.Context) (err error) {
 		{manifestSteps, v.openManifest},
 		{chunkSteps, v.openChunks},
 		{snapshotSteps, v.openSnapshot},
+		{outputSteps, v.readOutputs},
 		{deltaSteps, v.applyDeltas},
 	} {
 		if err != nil {
@@ -198,8 +209,17 @@ func (v *verification) openChunks(ctx context.Context) error {
 
 func (v *verification) openSnapshot(ctx context.Context) (err error) {
 	if v.snapshot, err = v.source.Snapshot(ctx, v.m); err == nil {
-		_, err = snapshot.Open(v.snapshot, v.m)
+		v.opened, err = snapshot.Open(v.snapshot, v.m)
 	}
+	return err
+}
+
+// readOutputs is what a client does with its first candidate.
+func (v *verification) readOutputs(context.Context) error {
+	if v.opened.Outputs() == nil {
+		return nil
+	}
+	_, err := v.opened.Outputs().Contains(0)
 	return err
 }
 

@@ -3,13 +3,9 @@
 package client
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -17,8 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/preseal/preseal/matcher/confirm"
-	"github.com/preseal/preseal/matcher/confirm/voprf"
 	"github.com/preseal/preseal/matcher/snapshot"
 )
 
@@ -139,134 +133,4 @@ func (s *Source) read(ctx context.Context, name string, limit int64) ([]byte, er
 	return exchange(ctx, s.timeout, limit, func(ctx context.Context) (*http.Request, error) {
 		return http.NewRequestWithContext(ctx, http.MethodGet, s.base.JoinPath(name).String(), nil)
 	})
-}
-
-// A Confirmer asks a confirmation server.
-type Confirmer struct {
-	base    *url.URL
-	timeout time.Duration
-}
-
-// NewConfirmer returns a Confirmer for a server's address.
-func NewConfirmer(where string, timeout time.Duration) (*Confirmer, error) {
-	base, ok := Base(where, "v1/")
-	if !ok {
-		return nil, fmt.Errorf("%q is not an http or https address", where)
-	}
-	return &Confirmer{base, timeout}, nil
-}
-
-// Ask makes one round trip of the plain protocol.
-func (c *Confirmer) Ask(ctx context.Context, q confirm.Question) ([]confirm.Answer, error) {
-	b, err := c.post(ctx, "plain", q.Request(), confirm.MaxResponse)
-	if err != nil {
-		return nil, err
-	}
-	answers, err := q.Answers(b)
-	if err != nil {
-		return nil, &Error{BadAnswer, err}
-	}
-	return answers, nil
-}
-
-// Evaluate makes one round trip of the private protocol.
-func (c *Confirmer) Evaluate(ctx context.Context, q *voprf.Question) ([]confirm.Output, error) {
-	b, err := c.post(ctx, "evaluate", q.Request(), voprf.MaxResponse)
-	if err != nil {
-		return nil, err
-	}
-	outputs, err := q.Outputs(b)
-	if err != nil {
-		return nil, &Error{reasonOf(err), err}
-	}
-	return outputs, nil
-}
-
-// reasonOf tells the errors of voprf.Question.Outputs apart.
-func reasonOf(err error) string {
-	var refusal *voprf.Refusal
-	switch {
-	case errors.Is(err, voprf.ErrBadProof):
-		return BadProof
-	case !errors.As(err, &refusal):
-		return BadAnswer
-	case refusal.Status == voprf.UnknownKey:
-		return UnknownKey
-	case refusal.Status == voprf.Busy:
-		return Busy
-	}
-	return Server
-}
-
-// post sends a question and returns the response, a byte more than allowed at most.
-func (c *Confirmer) post(ctx context.Context, name string, request []byte, limit int64) ([]byte, error) {
-	return exchange(ctx, c.timeout, limit+1, func(ctx context.Context) (*http.Request, error) {
-		r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base.JoinPath(name).String(), bytes.NewReader(request))
-		if err == nil {
-			r.Header.Set("Content-Type", confirm.ContentType)
-		}
-		return r, err
-	})
-}
-
-var web = &http.Client{CheckRedirect: func(r *http.Request, via []*http.Request) error {
-	if first := via[0].URL; len(via) > 3 || r.Method != http.MethodGet || r.URL.Scheme != first.Scheme || r.URL.Host != first.Host {
-		return http.ErrUseLastResponse
-	}
-	return nil
-}}
-
-// exchange makes a request and reads limit bytes of its response at most. It gives up once the server has been silent
-// for as long as timeout.
-func exchange(ctx context.Context, timeout time.Duration, limit int64, request func(context.Context) (*http.Request, error)) ([]byte, error) {
-	silent, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	timer := time.AfterFunc(timeout, func() { cancel(context.DeadlineExceeded) })
-	defer timer.Stop()
-	fail := func(err error) error {
-		var t net.Error
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case errors.Is(context.Cause(silent), context.DeadlineExceeded), errors.As(err, &t) && t.Timeout():
-			return &Error{Timeout, fmt.Errorf("no answer within %s", timeout)}
-		}
-		return &Error{Network, err}
-	}
-	r, err := request(silent)
-	if err != nil {
-		return nil, err
-	}
-	response, err := web.Do(r)
-	if err != nil {
-		return nil, fail(err)
-	}
-	defer response.Body.Close()
-	timer.Reset(timeout)
-	switch response.StatusCode {
-	case http.StatusOK:
-	case http.StatusNotFound:
-		return nil, &Error{Server, fmt.Errorf("%s: %w", r.URL, fs.ErrNotExist)}
-	default:
-		return nil, &Error{Server, fmt.Errorf("%s answered with status %d", r.URL, response.StatusCode)}
-	}
-	b, err := io.ReadAll(io.LimitReader(&heard{response.Body, func() { timer.Reset(timeout) }}, limit))
-	if err != nil {
-		return nil, fail(err)
-	}
-	return b, nil
-}
-
-// heard calls hear whenever something was read.
-type heard struct {
-	r    io.Reader
-	hear func()
-}
-
-func (h *heard) Read(p []byte) (int, error) {
-	n, err := h.r.Read(p)
-	if n > 0 {
-		h.hear()
-	}
-	return n, err
 }

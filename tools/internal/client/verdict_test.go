@@ -107,7 +107,7 @@ func TestSecondHash(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := &Checker{Matcher: matcher.New(files.Opened), Confirmer: confirmer}
+		c := &Checker{Matcher: matcher.New(files.Opened), Confirmer: confirmer, Plain: true}
 		v, err := c.Check(context.Background(), query, time.Now())
 		s.Close()
 		if err != nil || v.Kind != tc.kind || v.Reason != tc.reason || v.Lane != tc.lane || (v.SecondHash != nil) != tc.compared {

@@ -13,7 +13,9 @@ import (
 	"path"
 	"time"
 
+	"github.com/preseal/preseal/matcher/snapshot"
 	"github.com/preseal/preseal/tools/internal/keys"
+	"github.com/preseal/preseal/tools/internal/list"
 	"github.com/preseal/preseal/tools/internal/publish"
 	"github.com/preseal/preseal/tools/internal/server"
 )
@@ -56,20 +58,23 @@ func Handler(ctx context.Context, root *os.Root, dir string, problems io.Writer,
 	}
 	// Browsers remember the highest version they saw, also from an earlier run of the demo.
 	build := publish.Build{Keys: k, List: set, Version: uint64(now.Unix()), Now: now, Life: 24 * time.Hour}
-	files, err := build.Make()
+	good := build
+	files, err := good.MakePrivate(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
-	if err := files.Write(dir); err != nil {
+	if err := files.Write(ctx, dir); err != nil {
 		return nil, err
 	}
-	folder, err := server.OpenFolder(dir, k, 0, problems)
+	folder, err := server.OpenPublic(dir, k, 0, problems)
 	if err != nil {
 		return nil, err
 	}
 
 	mux := http.NewServeMux()
 	server.Routes(mux, folder)
+	index := list.NewIndex(set, files.Opened.KeyBits(snapshot.PDQ))
+	mux.Handle("POST /v1/plain", server.Plain(func() *list.Index { return index }))
 	if err := faults(mux, build); err != nil {
 		return nil, err
 	}

@@ -120,6 +120,9 @@ func TestDemo(t *testing.T) {
 		{"confirm-down", client.Network},
 		{"confirm-500", client.Server},
 		{"confirm-garbage", client.BadAnswer},
+		{"confirm-other-key", client.UnknownKey},
+		{"confirm-bad-proof", client.BadProof},
+		{"confirm-no-entry", client.BadAnswer},
 		{"confirm-slow", client.Timeout},
 	} {
 		timeout := 10 * time.Second

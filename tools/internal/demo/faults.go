@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/preseal/preseal/matcher/confirm"
+	"github.com/preseal/preseal/matcher/confirm/voprf"
 	"github.com/preseal/preseal/tools/internal/keys"
 	"github.com/preseal/preseal/tools/internal/list"
 	"github.com/preseal/preseal/tools/internal/publish"
@@ -57,10 +58,44 @@ func faults(mux *http.ServeMux, good publish.Build) error {
 		w.Header().Set("Content-Type", confirm.ContentType)
 		io.WriteString(w, "this is not an answer")
 	})
+	if err := privateFaults(mux, good.Keys); err != nil {
+		return err
+	}
 	mux.HandleFunc("/faults/confirm-slow/", func(_ http.ResponseWriter, r *http.Request) {
 		// A connection is only watched for its end once the request has been read.
-		io.Copy(io.Discard, io.LimitReader(r.Body, confirm.MaxRequest))
+		io.Copy(io.Discard, io.LimitReader(r.Body, int64(max(confirm.MaxRequest, voprf.MaxRequest))))
 		<-r.Context().Done()
 	})
+	return nil
+}
+
+// privateFaults adds the servers that a client of the private confirmation must see through: one with another key, one
+// whose proof does not hold, and one that has taken the entries away.
+func privateFaults(mux *http.ServeMux, k *keys.Set) error {
+	stranger, err := keys.Generate(k.Name)
+	if err != nil {
+		return err
+	}
+	other, err := server.NewPrivate(stranger)
+	if err != nil {
+		return err
+	}
+	own, err := server.NewPrivate(k)
+	if err != nil {
+		return err
+	}
+	mux.Handle("/faults/confirm-other-key/", server.Evaluate(other))
+	mux.HandleFunc("/faults/confirm-bad-proof/", func(w http.ResponseWriter, r *http.Request) {
+		request, err := io.ReadAll(io.LimitReader(r.Body, voprf.MaxRequest))
+		if err != nil {
+			return
+		}
+		response, _ := own.Answer(request)
+		response[len(response)-64] ^= 1
+		w.Header().Set("Content-Type", confirm.ContentType)
+		w.Write(response)
+	})
+	mux.Handle("POST /faults/confirm-no-entry/", server.Evaluate(own))
+	mux.HandleFunc("GET /faults/confirm-no-entry/", func(http.ResponseWriter, *http.Request) {}) // an empty bucket
 	return nil
 }

@@ -156,8 +156,8 @@ func Photographs(n int, take func(name string, file []byte) error) error {
 	return nil
 }
 
-// fillers is how many entries besides the samples each lane has, so that the snapshot is no toy.
-const fillers = 100_000
+// fillers is how many entries besides the samples each lane has: a second's work for all their outputs.
+const fillers = 5000
 
 // newList returns the list of the samples' originals and the fillers, which are the same every time, so that the demo
 // does not behave differently from day to day.

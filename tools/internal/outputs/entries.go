@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/preseal/preseal/matcher/confirm"
 	"github.com/preseal/preseal/matcher/confirm/voprf"
@@ -154,7 +155,7 @@ func replace(path string, content []byte) (temporary string, err error) {
 // Changed returns how many buckets change, of how many.
 func (b *Buckets) Changed() (changed, total int) { return len(b.temporary), len(b.names) }
 
-// Publish gives the buckets their names and removes whatever else is in their folder.
+// Publish gives the buckets their names and removes whatever else is in their folder. The folder gets a new date.
 func (b *Buckets) Publish() error {
 	for _, name := range b.names {
 		if temporary := b.temporary[name]; temporary != "" {
@@ -173,6 +174,10 @@ func (b *Buckets) Publish() error {
 				return err
 			}
 		}
+	}
+	now := time.Now()
+	if err := os.Chtimes(b.dir, now, now); err != nil {
+		return err
 	}
 	if d, err := os.Open(b.dir); err == nil {
 		d.Sync() // not every system can; the files themselves are on disk

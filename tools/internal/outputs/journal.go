@@ -58,7 +58,7 @@ type Journal struct {
 // OpenJournal reads the outputs that a file has into t and returns the journal that goes on after them. A file that is
 // not there, or of another key, begins anew. The end of one that was cut short is dropped.
 func OpenJournal(path string, secret [32]byte, id confirm.KeyID, t *Table) (*Journal, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err
 	}

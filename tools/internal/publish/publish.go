@@ -4,9 +4,17 @@
 //	DIR/<sha256>.snap    the snapshot that the manifest names, and the earlier ones that its deltas are from
 //	DIR/<sha256>.chunks  the hashes of the snapshot's chunks
 //	DIR/<sha256>.delta   what makes the snapshot out of an earlier one
+//
+// and for the private confirmation
+//
+//	DIR/entries/<key id>/<bucket>  what clients get to know of entries that they find, sealed with the outputs
+//	DIR/outputs.sealed             the outputs, encrypted for the next build
+//
+// or for the plain one
+//
 //	DIR/list.sealed      the entries, encrypted for the confirmation server
 //
-// All but the first and the last are named by their content and never change. Older ones stay until they are Unneeded:
+// The three that are named by their content never change. Older ones stay until they are Unneeded:
 // clients may be in the middle of them, and the next build makes its deltas from them.
 package publish
 
@@ -41,8 +49,11 @@ type Build struct {
 	Distance int
 	Kind     snapshot.Kind // of the filters
 	KeyBits  int           // of the lane pdq
-	// Progress is told of each step that takes long, if it is not nil.
+	// Progress is told of each step that takes long, Count how much of it is done, if they are not nil.
 	Progress func(step string)
+	Count    func(what string, done, total int64)
+
+	private *private // nil for the plain confirmation
 }
 
 // A Draft is a snapshot that is not yet signed.
@@ -77,7 +88,7 @@ type Omission struct {
 	Err     error // wraps fs.ErrNotExist if the earlier snapshot is not at hand, or snapshot.ErrNoDelta
 }
 
-// Make drafts and publishes.
+// Make drafts and publishes for the plain confirmation.
 func (b *Build) Make() (*Files, error) {
 	d, err := b.Draft()
 	if err != nil {
@@ -117,11 +128,17 @@ func (b *Build) Draft() (*Draft, error) {
 		spec.Lanes = append(spec.Lanes, l)
 	}
 	b.step("building version %d", spec.Version)
+	if b.private != nil {
+		spec.Outputs = b.private.spec()
+	}
 	file, m, err := snapshot.Build(spec)
 	if err != nil {
 		return nil, err
 	}
 	opened, err := snapshot.Open(file, m)
+	if err == nil && b.private != nil {
+		err = b.private.check(opened)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open what was just built: %w", err)
 	}
@@ -194,5 +211,11 @@ func (b *Build) origin() string { return cmp.Or(b.Origin, b.Keys.Name) }
 func (b *Build) step(format string, args ...any) {
 	if b.Progress != nil {
 		b.Progress(fmt.Sprintf(format, args...))
+	}
+}
+
+func (b *Build) count(what string, done, total int) {
+	if b.Count != nil {
+		b.Count(what, int64(done), int64(total))
 	}
 }

@@ -50,7 +50,7 @@ func next(t *testing.T, b *Build, dir string) *Files {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Write(dir); err != nil {
+	if err := f.Write(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}
 	return f
@@ -176,7 +176,7 @@ func TestFailedWrite(t *testing.T) {
 	if err := os.Rename(filepath.Join(dir, base.Manifest.FileName()), moved); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Write(elsewhere); !errors.Is(err, fs.ErrNotExist) {
+	if err := f.Write(t.Context(), elsewhere); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("error %v", err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(elsewhere, "*")); len(left) > 0 {

@@ -1,9 +1,10 @@
 package publish
 
 import (
+	"context"
 	"errors"
-	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -13,10 +14,11 @@ import (
 
 // Write puts the files into dir, and the earlier snapshots that deltas are from, if Base is in another folder: the next
 // build needs them, and clients may be in the middle of one. All are on disk before the first replaces its predecessor,
-// each at once and as a whole, the manifest last: to clients, the version changes in one step. If it is cut short after the
-// sealed list and before the manifest, a server that runs keeps its version, but none can be started until the list is
-// built again.
-func (f *Files) Write(dir string) error {
+// each at once and as a whole, the manifest last: to clients, the version changes in one step. Entries are an exception:
+// for a moment, clients with the version before find those of the next. If it is cut short in between, what was there
+// goes on to be of use, but for what has been removed from the list, and, with the plain confirmation, to servers that
+// are started: they need the list to be built again.
+func (f *Files) Write(ctx context.Context, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
@@ -28,15 +30,28 @@ func (f *Files) Write(dir string) error {
 	for _, c := range f.Content {
 		w.bytes(c.Name, c.Content)
 	}
-	f.build.step("sealing the list")
-	w.add(sealed.Name, func(to io.Writer) error {
-		if err := sealed.Seal(to, f.build.List, f.build.Keys.OPRF, f.Opened.Manifest().Mark()); err != nil {
-			return fmt.Errorf("seal the list: %w", err)
-		}
-		return nil
-	})
+	if f.build.private == nil {
+		f.writePlain(w)
+		w.bytes(ManifestFile, f.Manifest)
+		return w.rename()
+	}
+	buckets, err := f.writePrivate(ctx, w)
+	if err != nil {
+		return err
+	}
+	defer buckets.Discard()
 	w.bytes(ManifestFile, f.Manifest)
-	return w.rename()
+	if w.err == nil {
+		w.err = buckets.Publish()
+	}
+	if err := w.rename(); err != nil {
+		return err
+	}
+	// It is of an earlier version, and of no use any more.
+	if err := os.Remove(filepath.Join(dir, sealed.Name)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // keep copies an earlier snapshot, unless it is there.

@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// Routes adds the snapshot and its confirmation, private and plain, to mux.
+// Routes adds the snapshot and its private confirmation to mux.
 func Routes(mux *http.ServeMux, f *Folder) {
 	mux.Handle("GET /lists/{name}", f)
 	mux.Handle("POST /v1/evaluate", Evaluate(f.private))
-	mux.Handle("POST /v1/plain", Plain(f.List))
+	mux.Handle("GET /v1/entries/{key}/{bucket}", Entries(f.dir))
 }
 
 // Secure adds the headers that every response has.

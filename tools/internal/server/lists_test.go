@@ -38,7 +38,7 @@ func TestLists(t *testing.T) {
 		if files, err = b.Make(); err != nil {
 			t.Fatal(err)
 		}
-		if err := files.Write(dir); err != nil {
+		if err := files.Write(t.Context(), dir); err != nil {
 			t.Fatal(err)
 		}
 	}

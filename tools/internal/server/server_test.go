@@ -35,7 +35,7 @@ func published(t *testing.T, dir string, k *keys.Set, version uint64, entry [32]
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := files.Write(dir); err != nil {
+	if err := files.Write(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}
 }
