@@ -54,9 +54,16 @@ The same program measures WebAssembly if it is compiled for it.`,
 			return benchSpeed(c, rounds)
 		},
 	}
-	c.AddCommand(newBenchRecall())
+	c.AddCommand(newBenchRecall(), newBenchServer())
 	c.Flags().IntVar(&rounds, "rounds", 9, "how often each is measured")
 	return c
+}
+
+const benchHeader = "%-15s %10s %-5s %10s %8s"
+
+func benchRow(p *output.Printer, name, unit string, value, reference float64) {
+	r := benchRecord{name, round(value), unit, round(reference), round(value / reference)}
+	p.Record(r, fmt.Sprintf("%-15s %10.3f %-5s %10.3f %8.3f", r.Name, r.Value, r.Unit, r.Reference, r.Ratio))
 }
 
 // A contest is measured by turns: what is ours and the reference.
@@ -71,7 +78,7 @@ func benchSpeed(c *cobra.Command, rounds int) error {
 		return err
 	}
 	p := printer(c)
-	p.Text("%-15s %10s %-5s %10s %8s", "name", "value", "unit", "reference", "ratio")
+	p.Text(benchHeader, "name", "value", "unit", "reference", "ratio")
 	ours, reference := make([][]float64, len(contests)), make([][]float64, len(contests))
 	for round := range rounds + 1 {
 		for i, contest := range contests {
@@ -92,9 +99,7 @@ func benchSpeed(c *cobra.Command, rounds int) error {
 		}
 	}
 	for i, contest := range contests {
-		r := benchRecord{Name: contest.name, Value: round(median(ours[i])), Unit: "ms", Reference: round(median(reference[i]))}
-		r.Ratio = round(median(ours[i]) / median(reference[i]))
-		p.Record(r, fmt.Sprintf("%-15s %10.3f %-5s %10.3f %8.3f", r.Name, r.Value, r.Unit, r.Reference, r.Ratio))
+		benchRow(p, contest.name, "ms", median(ours[i]), median(reference[i]))
 	}
 	return p.Err()
 }
