@@ -96,8 +96,8 @@ func (f *Folder) load(changed time.Time) (state, error) {
 	if err != nil {
 		return state{}, err
 	}
-	if m.OPRF != nil && !f.private.Has(m.OPRF.KeyID) {
-		return state{}, fmt.Errorf("%w: %x", ErrOtherKey, m.OPRF.KeyID)
+	if err := f.fits(m.OPRF); err != nil {
+		return state{}, err
 	}
 	s, err := os.Open(filepath.Join(f.dir, m.FileName()))
 	if err != nil {
@@ -125,6 +125,14 @@ func (f *Folder) load(changed time.Time) (state, error) {
 		return state{}, err
 	}
 	return state{changed, b, m, list.NewIndex(set, opened.KeyBits(snapshot.PDQ))}, nil
+}
+
+// fits checks that the server has the key that a manifest names.
+func (f *Folder) fits(k *snapshot.OPRF) error {
+	if k != nil && !f.private.Has(k.KeyID) {
+		return fmt.Errorf("%w: %x", ErrOtherKey, k.KeyID)
+	}
+	return nil
 }
 
 // current returns the state, loaded anew if the manifest changed; it looks once a second at most. The request that finds a
