@@ -75,3 +75,19 @@ func TestExposed(t *testing.T) {
 		t.Errorf("exposed: %v, want %s", got, path)
 	}
 }
+
+func FuzzParseSecrets(f *testing.F) {
+	f.Add(encoded(1))
+	f.Add(encoded(1) + "\n" + encoded(2) + "\n")
+	f.Add("")
+	f.Add(strings.Repeat("A ", 100))
+	f.Fuzz(func(t *testing.T, text string) {
+		secrets, err := parseSecrets(text, "here")
+		if err == nil && (len(secrets) == 0 || len(secrets) > maxSecrets) {
+			t.Errorf("%d secrets without an error", len(secrets))
+		}
+		if err != nil && (secrets != nil || len(err.Error()) > 60) {
+			t.Errorf("%d secrets and the error %v", len(secrets), err)
+		}
+	})
+}

@@ -97,7 +97,7 @@ func (s *server) measure(ctx context.Context, m int, each time.Duration) (*Resul
 		}
 		began := time.Now()
 		var own time.Duration
-		n, t, err = cost(fmt.Sprint(s.cmd.Process.Pid), func() (n int64, err error) {
+		n, t, err = cost(s.process(), func() (n int64, err error) {
 			n, own, err = cost("self", func() (int64, error) { return c.saturate(ctx, 3*part) })
 			return n, err
 		})

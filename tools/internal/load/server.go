@@ -63,4 +63,5 @@ func start(ctx context.Context) (*server, error) {
 	return nil, fmt.Errorf("start the server: %w: %s", err, log.String())
 }
 
-func (s *server) used() (time.Duration, error) { return used(strconv.Itoa(s.cmd.Process.Pid)) }
+// process is the server's number.
+func (s *server) process() string { return strconv.Itoa(s.cmd.Process.Pid) }

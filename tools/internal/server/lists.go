@@ -28,6 +28,7 @@ type Folder struct {
 	listed   bool // the list is opened, too
 	private  *voprf.Server
 	problems io.Writer
+	news     func(version uint64) // is told of a new version in use, nil for nobody
 
 	mu      sync.Mutex
 	loading bool      // by a request that found a new manifest
@@ -47,7 +48,7 @@ type state struct {
 var ErrOtherKey = errors.New("the snapshot is for another OPRF key")
 
 // OpenFolder loads and verifies what publish.Files.Write wrote, the sealed list included, of which the plain
-// confirmation answers. What happens later goes to problems, one line each: a new version, or why there is none.
+// confirmation answers. Later problems go to problems, one per line.
 func OpenFolder(dir string, k *keys.Set, problems io.Writer) (*Folder, error) {
 	return open(&Folder{dir: dir, keys: k, listed: true, problems: problems})
 }
@@ -166,8 +167,8 @@ func (f *Folder) reload() {
 		err = errors.New("it is older than the one in use")
 	}
 	if err == nil {
-		if next.opened.Version != before.opened.Version {
-			fmt.Fprintf(f.problems, "preseal: version %d is in use\n", next.opened.Version)
+		if f.news != nil && next.opened.Version != before.opened.Version {
+			f.news(next.opened.Version)
 		}
 		f.state, f.said = next, ""
 		return
