@@ -181,7 +181,7 @@ func TestPrivateNeedsNoList(t *testing.T) {
 	if w := post(h, "/v1/plain", confirm.ContentType, question(t, listed).Request()); w.Code != 404 {
 		t.Errorf("plain: status %d", w.Code)
 	}
-	if _, err := OpenFolder(dir, k, io.Discard); !errors.Is(err, os.ErrNotExist) {
+	if _, err := OpenFolder(dir, k, 0, io.Discard); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("with the list: %v", err)
 	}
 }
@@ -197,7 +197,7 @@ func TestEntries(t *testing.T) {
 	if err := os.WriteFile(bucket, make([]byte, 202), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	f, err := OpenPublic(dir, k, io.Discard)
+	f, err := OpenPublic(dir, k, 0, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +228,7 @@ func TestEntries(t *testing.T) {
 func TestFolderOfAnotherKey(t *testing.T) {
 	dir, k := t.TempDir(), newKeys(t)
 	published(t, dir, k, 1, listed)
-	f, err := OpenPublic(dir, k, io.Discard)
+	f, err := OpenPublic(dir, k, 0, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +249,7 @@ func TestFolderOfAnotherKey(t *testing.T) {
 func TestHealth(t *testing.T) {
 	dir, k := t.TempDir(), newKeys(t)
 	published(t, dir, k, 1, listed)
-	f, err := OpenPublic(dir, k, io.Discard)
+	f, err := OpenPublic(dir, k, 0, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -344,7 +344,7 @@ func TestProblemsHideAddresses(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	dir, k := t.TempDir(), newKeys(t)
 	published(t, dir, k, 7, listed)
-	f, err := OpenPublic(dir, k, io.Discard)
+	f, err := OpenPublic(dir, k, 0, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
