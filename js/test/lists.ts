@@ -99,7 +99,7 @@ export class Lists {
           base ? ["--base", base] : room,
         ];
         const options = optional.flatMap((option) => option || []);
-        await preseal("build", "--images", images, ...options, "--key", "key-list", "--out", name);
+        await preseal("build", "--plain", "--images", images, ...options, "--key", "key-list", "--out", name);
         if (isAudited) await preseal("sign", name, "--key", "key-auditor", "--trust", keys[0]);
       }
       return new Lists(folder, keys, remove);
