@@ -38,8 +38,8 @@ type testServer struct {
 	mu        sync.Mutex
 	private   *voprf.Server
 	intercept func(n int, w http.ResponseWriter, r *http.Request) bool // answers request n itself if it returns true
-	seen    []string // method, path and length of each request
-	bodies  [][]byte
+	seen      []string                                                 // method, path and length of each request
+	bodies    [][]byte
 }
 
 func newTestServer(t *testing.T, set *list.Set) *testServer {
