@@ -55,7 +55,7 @@ compiled for it.`,
 			return benchSpeed(c, rounds, entries)
 		},
 	}
-	c.AddCommand(newBenchRecall(), newBenchSize())
+	c.AddCommand(newBenchRecall(), newBenchSize(), newBenchServer())
 	c.Flags().IntVar(&rounds, "rounds", 9, "how often each is measured")
 	c.Flags().IntVar(&entries, "entries", benchEntries, "keys in the snapshot")
 	return c
@@ -70,6 +70,13 @@ func validateEntries(n int) error {
 		return nil
 	}
 	return output.Usage(output.Hint(fmt.Errorf("--entries %d is not %s to %s", n, output.Count(2*updateRemoved), output.Count(most)), "leave it out for the default"))
+}
+
+const benchHeader = "%-15s %10s %-5s %10s %8s"
+
+func benchRow(p *output.Printer, name, unit string, value, reference float64) {
+	r := benchRecord{name, round(value), unit, round(reference), round(value / reference)}
+	p.Record(r, fmt.Sprintf("%-15s %10.3f %-5s %10.3f %8.3f", r.Name, r.Value, r.Unit, r.Reference, r.Ratio))
 }
 
 func benchSpeed(c *cobra.Command, rounds, entries int) error {
@@ -113,15 +120,11 @@ func benchSpeed(c *cobra.Command, rounds, entries int) error {
 		}
 	}
 	p := printer(c)
-	p.Text("%-15s %10s %-5s %10s %8s", "name", "value", "unit", "reference", "ratio")
-	record := func(name, unit string, value, reference float64) {
-		r := benchRecord{name, round(value), unit, round(reference), round(value / reference)}
-		p.Record(r, fmt.Sprintf("%-15s %10.3f %-5s %10.3f %8.3f", r.Name, r.Value, r.Unit, r.Reference, r.Ratio))
-	}
+	p.Text(benchHeader, "name", "value", "unit", "reference", "ratio")
 	for i, contest := range contests {
-		record(contest.name, "ms", median(ours[i]), median(reference[i]))
+		benchRow(p, contest.name, "ms", median(ours[i]), median(reference[i]))
 	}
-	record("memory", "MB", float64(memory)/1e6, float64(len(from.file))/1e6)
+	benchRow(p, "memory", "MB", float64(memory)/1e6, float64(len(from.file))/1e6)
 	return p.Err()
 }
 

@@ -24,27 +24,29 @@ func newServe() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve [--snapshot DIR] --key DIR --listen ADDR",
 		Short: "Answer questions about candidates, and serve a snapshot",
-		Long: `Serve answers POST /v1/evaluate, the private confirmation. With --snapshot it serves the folder that preseal build wrote as
-well, GET /lists/… and GET /v1/entries/…; when the manifest there changes, it is loaded anew. Caches may keep the
+		Long: `Serve answers POST /v1/evaluate, the private confirmation. With --snapshot it also serves the folder that preseal build
+wrote, GET /lists/… and GET /v1/entries/…; when the manifest there changes, it is loaded anew. Caches may keep the
 manifest for --max-age, entries for five minutes, and the other files forever. It prints its address as one line, and
 logs to stderr, one JSON object per line. Put a TLS proxy in front of it.
 
-Keys: --key names a folder with oprf.key, with oprf.key.old for clients that have a snapshot of an older key, and, for
---snapshot, with verifier.pub. In place of both files, the variable ` + keys.Environment + ` may hold what is in them: the current key,
-then older ones. signer.key should not be on a server.
+Keys: --key names a folder with oprf.key, with oprf.key.old for clients whose snapshot is of an older key, and, for
+--snapshot, with verifier.pub. In place of the first two, the variable ` + keys.Environment + ` may hold what is in them: the
+current key, then older ones. signer.key should not be on a server.
 
 Limits: a client, which is an IPv4 address or an IPv6 network of 64 bits, may ask --burst questions at once and --rate
-questions a second in the long run; all together may ask --ceiling a second, and twice as many at once. An innocent
-file in a hundred or fewer asks a question. So the default rate is enough for 10,000 people behind one address who
-check 30 files an hour each, and 16 keys a second are little to whoever wants to try many; the default ceiling is enough for 20,000
-files a second, and leaves a core most of its time. Beyond the limits, and while 64 questions wait for each processor,
-clients are told to come again (429). Behind a proxy, name it with --trusted-proxy, or all clients are one.
+questions a second in the long run; all together may ask --ceiling a second, and twice as many at once. One innocent
+file in a hundred, or fewer, asks a question: the default rate suffices for 10,000 people behind one address who check
+30 files an hour each, and is slow for whoever wants to try many keys, of which a question holds 16; the default
+ceiling suffices for 20,000 files a second, a fifth of a processor's time. Beyond the limits, and while 64 questions
+wait for each processor, clients are told to come again (429). Name your proxy with --trusted-proxy, or everybody
+behind it is one client.
 
-Operation: GET /healthz answers 200 while the service is of use, and 503 while it shuts down or the snapshot is expired. --admin opens a second
-listener for GET /metrics, in Prometheus's format, and /healthz. SIGTERM lets requests finish, for ten seconds at most;
-with --drain the service goes on for that long before, to let a load balancer see the 503.
+Operation: GET /healthz answers 200, or 503 when the snapshot has expired or the server shuts down. --admin opens a
+second listener, for /healthz and GET /metrics in Prometheus's format. SIGTERM lets requests finish, for ten seconds at
+most; with --drain the server first goes on for so long, to let a load balancer see the 503.
 
-The plain confirmation, --plain, lets this server see the candidates' hashes: it is for development and public lists only.`,
+With --plain it answers POST /v1/plain as well, for which it opens the sealed list. It then sees the candidates' hashes:
+that is for development and public lists only.`,
 		Example: `  preseal serve --snapshot site/lists --key keys --listen 127.0.0.1:8081 --origin https://chat.example.org \
                 --trusted-proxy 127.0.0.1 --admin :9090
   ` + keys.Environment + `=… preseal serve --listen 10.0.0.5:8081 --trusted-proxy 10.0.0.0/24 --drain 10s`,

@@ -36,6 +36,10 @@ func readQuestion(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, 
 		http.Error(w, "the content type is not "+confirm.ContentType, http.StatusUnsupportedMediaType)
 		return nil, false
 	}
+	if r.ContentLength > limit {
+		http.Error(w, "the request is too large", http.StatusRequestEntityTooLarge)
+		return nil, false
+	}
 	// Nothing of it must be left where a buffer grew.
 	request := bytes.NewBuffer(make([]byte, 0, limit+bytes.MinRead))
 	_, err := request.ReadFrom(http.MaxBytesReader(w, r.Body, limit))

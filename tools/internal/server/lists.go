@@ -29,6 +29,7 @@ type Folder struct {
 	private  *voprf.Server
 	maxAge   time.Duration
 	problems io.Writer
+	news     func(version uint64) // is told of a new version in use, nil for nobody
 
 	mu      sync.Mutex
 	loading bool      // by a request that found a new manifest
@@ -52,7 +53,7 @@ var ErrOtherKey = errors.New("the snapshot is for another OPRF key")
 
 // OpenFolder loads and verifies what publish.Files.Write wrote, the sealed list included, of which the plain
 // confirmation answers. Caches may keep the manifest for as long as maxAge, MaxAge at most; with 0 they must ask each
-// time. What happens later goes to problems, one line each: a new version, or why there is none.
+// time. Later problems go to problems, one per line.
 func OpenFolder(dir string, k *keys.Set, maxAge time.Duration, problems io.Writer) (*Folder, error) {
 	return open(&Folder{dir: dir, keys: k, listed: true, maxAge: maxAge, problems: problems})
 }
@@ -102,8 +103,8 @@ func (f *Folder) load(changed time.Time) (state, error) {
 	if err != nil {
 		return state{}, err
 	}
-	if m.OPRF != nil && !f.private.Has(m.OPRF.KeyID) {
-		return state{}, fmt.Errorf("%w: %x", ErrOtherKey, m.OPRF.KeyID)
+	if err := f.fits(m.OPRF); err != nil {
+		return state{}, err
 	}
 	s, err := os.Open(filepath.Join(f.dir, m.FileName()))
 	if err != nil {
@@ -131,6 +132,14 @@ func (f *Folder) load(changed time.Time) (state, error) {
 		return state{}, err
 	}
 	return state{changed, b, m, list.NewIndex(set, opened.KeyBits(snapshot.PDQ))}, nil
+}
+
+// fits checks that the server has the key that a manifest names.
+func (f *Folder) fits(k *snapshot.OPRF) error {
+	if k != nil && !f.private.Has(k.KeyID) {
+		return fmt.Errorf("%w: %x", ErrOtherKey, k.KeyID)
+	}
+	return nil
 }
 
 // current returns the state, loaded anew if the manifest changed; it looks once a second at most. The request that finds a
@@ -164,8 +173,8 @@ func (f *Folder) reload() {
 		err = errors.New("it is older than the one in use")
 	}
 	if err == nil {
-		if next.opened.Version != before.opened.Version {
-			fmt.Fprintf(f.problems, "preseal: version %d is in use\n", next.opened.Version)
+		if f.news != nil && next.opened.Version != before.opened.Version {
+			f.news(next.opened.Version)
 		}
 		f.state, f.said = next, ""
 		return

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -120,6 +121,8 @@ func TestReload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var news []uint64
+	f.news = func(version uint64) { news = append(news, version) }
 	other := sha256.Sum256([]byte("other"))
 	// look makes the folder look at the manifest as if it had changed a second ago.
 	look := func() {
@@ -143,6 +146,9 @@ func TestReload(t *testing.T) {
 	}
 	if got := strings.Count(problems.String(), "keeping version 2"); got != 2 {
 		t.Errorf("problems %q, want two", &problems)
+	}
+	if !slices.Equal(news, []uint64{2}) {
+		t.Errorf("news of versions %d, want 2 alone", news)
 	}
 }
 

@@ -105,6 +105,9 @@ const grace = 10 * time.Second
 // Run serves clients on public and the operator on admin, which may be nil, until ctx ends; then it lets requests finish.
 func (s *Service) Run(ctx context.Context, public, admin net.Listener) error {
 	problems := Problems(s.Log, s.LogAddresses)
+	if s.Folder != nil {
+		s.Folder.news = func(version uint64) { s.Log.Info("reloaded", "version", version) }
+	}
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	defer context.AfterFunc(ctx, func() {
