@@ -262,7 +262,7 @@ func TestSeal(t *testing.T) {
 	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	again, j := open(t, path, id, index(0, 400))
+	again, _ := open(t, path, id, index(0, 400))
 	if again.Known() != table.Len() || !slices.Equal(table.Values(), again.knownValues()) {
 		t.Errorf("%d known, want %d", again.Known(), table.Len())
 	}

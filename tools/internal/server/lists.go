@@ -53,7 +53,7 @@ var ErrOtherKey = errors.New("the snapshot is for another OPRF key")
 
 // OpenFolder loads and verifies what publish.Files.Write wrote, the sealed list included, of which the plain
 // confirmation answers. Caches may keep the manifest for as long as maxAge, MaxAge at most; with 0 they must ask each
-// time. What happens later goes to problems, one line each: a new version, or why there is none.
+// time. Later problems go to problems, one per line.
 func OpenFolder(dir string, k *keys.Set, maxAge time.Duration, problems io.Writer) (*Folder, error) {
 	return open(&Folder{dir: dir, keys: k, listed: true, maxAge: maxAge, problems: problems})
 }
