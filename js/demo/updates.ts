@@ -29,14 +29,14 @@ export class Updates {
   show(state: State): void {
     this.work.hidden = state.kind !== "open";
     if (state.kind === "open") this.note(`Version ${state.snapshot.version}`, `came ${arrival(state.snapshot)}`);
-    else if (state.kind === "failed") this.note("No list", `refused as ${state.error.code}`);
+    else if (state.kind === "failed") this.note("No list", state.error.code);
   }
 
   showLook(look: Look): void {
     if (look.kind === "latest") this.note("No update", `version ${look.snapshot.version} is the latest`);
     else if (look.kind === "updated") this.noteUpdate(look.before, look.snapshot);
     else if (look.kind === "failed") {
-      this.note("Failed", `as ${look.error.code}; version ${look.snapshot.version} stays in use`);
+      this.note("Failed", `${look.error.code}. Version ${look.snapshot.version} stays in use`);
     }
   }
 
@@ -44,6 +44,7 @@ export class Updates {
   offer(samples: Sample[]): void {
     const left = samples.filter(({ variant, listed }) => variant === "unlisted" && !listed);
     this.select.replaceChildren(...left.map(({ title, file }) => new Option(title, file)));
+    if (left.length === 0 && this.form.contains(document.activeElement)) this.button.focus();
     this.form.hidden = left.length === 0;
   }
 
@@ -80,7 +81,7 @@ export class Updates {
 
   private note(what: string, how: string): void {
     const time = el("span", "time", new Date().toLocaleTimeString("en-GB"));
-    this.history.prepend(el("li", "", time, el("span", "", el("b", "", what), ` ${how}`)));
+    this.history.prepend(el("li", "", time, el("span", "", el("b", "", what), `: ${how}`)));
     while (this.history.childElementCount > KEPT) this.history.lastElementChild?.remove();
   }
 }

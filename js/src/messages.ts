@@ -66,9 +66,7 @@ export interface Arrival {
   downloaded: number;
 }
 
-/**
- * What the manifest says of the open snapshot, and how that came here. Times are milliseconds since 1970, sizes are bytes.
- */
+/** What the manifest says of the open snapshot, and how it came here. Times are milliseconds since 1970, sizes are bytes. */
 export interface SnapshotInfo extends ManifestInfo, Arrival {}
 
 /**

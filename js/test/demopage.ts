@@ -109,7 +109,7 @@ export class DemoPage {
   async breakUpdate(fault: string, code: string): Promise<string> {
     await this.page.select("#fault", fault);
     await this.page.click("#fault-update");
-    await this.noted(`Failed as ${code};`);
+    await this.noted(`Failed: ${code}. Version 2 stays in use`);
     return this.textOf("#list-state");
   }
 

@@ -54,7 +54,7 @@ describe("demo page, its list", { timeout: 300_000 }, () => {
 
       const requests = await add(demo, file);
       assert.deepEqual(listFiles(requests), ["GET /lists/manifest", "GET /lists/….delta"]);
-      await demo.noted("2 → 3 as a delta of ");
+      await demo.noted("2 → 3: as a delta of ");
       assert.match(await demo.textOf("#list-state"), /^Version 3\. Verified and in use/);
       assert.match(await demo.textOf("#list-facts"), /Cameas a delta of \d+ bytes/);
       assert.equal(await demo.textOf(`.sample[data-file="${file}"] .tag`), "on the list");
