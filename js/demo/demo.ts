@@ -4,13 +4,15 @@ import { onAttach } from "./attach.js";
 import { Courier, deliver } from "./courier.js";
 import { el, find } from "./dom.js";
 import { offerFaults } from "./faults.js";
-import { type Config, Gate } from "./gate.js";
+import { type Config, Gate, type Look, type State } from "./gate.js";
 import { ListCard } from "./list.js";
 import { Pane } from "./pane.js";
 import { Party } from "./party.js";
+import { breakNext } from "./publisher.js";
 import { layOutReport } from "./report.js";
-import { layOutSamples } from "./samples.js";
+import { Shelf } from "./samples.js";
 import type { Message } from "./seal.js";
+import { Updates } from "./updates.js";
 
 function trouble(text: string): void {
   const banner = find(document, "#banner", HTMLElement);
@@ -69,7 +71,17 @@ async function main(): Promise<void> {
   join(room, "bob", "alice", bobPane);
 
   const list = new ListCard();
-  const gate = new Gate((state) => list.show(state));
+  const updates = new Updates(() => gate.look());
+  const onState = (state: State) => {
+    list.show(state);
+    updates.show(state);
+  };
+  const onLook = (look: Look) => {
+    list.showLook(look);
+    updates.showLook(look);
+    if (look.kind === "updated") void shelf.refresh();
+  };
+  const gate = new Gate(onState, onLook);
   const policy = (): Policy =>
     find(document, "#policy", HTMLFormElement).policy.value === "fail-open" ? "fail-open" : "fail-closed";
   const report = find(document, "#report", HTMLElement);
@@ -84,16 +96,29 @@ async function main(): Promise<void> {
     attach,
   );
 
-  const shelf = find(document, "#samples", HTMLElement);
-  layOutSamples(shelf, (file) => attach([file])).catch((error) => {
-    shelf.textContent = `The samples are missing: ${error instanceof Error ? error.message : error}.`;
+  const samples = find(document, "#samples", HTMLElement);
+  const shelf = new Shelf(
+    samples,
+    (file) => attach([file]),
+    (all) => updates.offer(all),
+  );
+  shelf.open().catch((error) => {
+    samples.textContent = `The samples are missing: ${error instanceof Error ? error.message : error}.`;
   });
 
   try {
     const config = await fetchConfig();
-    offerFaults((change) => {
-      courier.cancel();
-      void gate.open({ ...config, ...change });
+    offerFaults({
+      async reopen(change) {
+        courier.cancel();
+        await gate.catchUp();
+        await gate.open({ ...config, ...change });
+      },
+      async update(fault) {
+        await gate.catchUp();
+        await breakNext(fault);
+        await gate.look();
+      },
     });
     await gate.open(config);
   } catch (error) {

@@ -57,6 +57,37 @@ export function ms(n: number): string {
   return n < 10 ? `${n.toFixed(1)} ms` : `${count(Math.round(n))} ms`;
 }
 
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "always" });
+const absolute = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "medium" });
+const UNITS = [
+  ["day", 48 * 3600, 86_400],
+  ["hour", 3600, 3600],
+  ["minute", 60, 60],
+  ["second", 5, 1],
+] as const;
+
+/** Makes a moment that reads as its distance from now: "2 minutes ago", "in 23 hours". Moments keep up with the time. */
+export function moment(time: number): HTMLTimeElement {
+  const element = el("time", "", distance(time));
+  element.dateTime = new Date(time).toISOString();
+  element.title = absolute.format(time);
+  return element;
+}
+
+function distance(time: number): string {
+  const seconds = (time - Date.now()) / 1000;
+  for (const [unit, least, length] of UNITS) {
+    if (Math.abs(seconds) >= least) return relative.format(Math.trunc(seconds / length), unit);
+  }
+  return "just now";
+}
+
+setInterval(() => {
+  for (const element of document.querySelectorAll("time")) {
+    element.textContent = distance(Date.parse(element.dateTime));
+  }
+}, 5000);
+
 /** Writes bytes as rows of an offset and sixteen hex pairs. */
 export function hexDump(data: Uint8Array): string {
   const rows: string[] = [];

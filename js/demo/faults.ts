@@ -7,6 +7,14 @@ interface Fault {
   change: Partial<Config>;
 }
 
+/** What can be done with a fault. */
+export interface Breakage {
+  /** Opens the list with what the fault changes in the configuration. */
+  reopen(change: Partial<Config>): Promise<void>;
+  /** Lets the open list meet the fault of that name in an update. */
+  update(fault: string): Promise<void>;
+}
+
 const confirmation = "It shows on a picture that needs a confirmation: try one that is on the list.";
 
 const FAULTS: Record<string, Record<string, Fault>> = {
@@ -20,15 +28,30 @@ const FAULTS: Record<string, Record<string, Fault>> = {
       change: { snapshot: "/faults/corrupt/" },
     },
     unsigned: {
-      label: "Not signed",
-      hint: "The manifest lacks a signature that this page trusts.",
+      label: "Signed by another",
+      hint: "The manifest lacks the signature of the authority that this page trusts.",
       change: { snapshot: "/faults/unsigned/" },
+    },
+    "not-countersigned": {
+      label: "Not countersigned",
+      hint: "The authority has signed, the auditor has not. This page asks for both.",
+      change: { snapshot: "/faults/not-countersigned/" },
     },
     expired: { label: "Expired", hint: "Properly signed, and out of date.", change: { snapshot: "/faults/expired/" } },
     "rolled-back": {
       label: "Rolled back",
       hint: "Properly signed, and older than what this browser has seen.",
       change: { snapshot: "/faults/rolled-back/" },
+    },
+    conflicting: {
+      label: "Forked",
+      hint: "Properly signed, and another list of the version that this browser has seen.",
+      change: { snapshot: "/faults/conflicting/" },
+    },
+    "broken-chain": {
+      label: "Not its successor",
+      hint: "Properly signed, and the next version, but of another list than this browser has seen.",
+      change: { snapshot: "/faults/broken-chain/" },
     },
     missing: {
       label: "Missing",
@@ -52,11 +75,12 @@ const FAULTS: Record<string, Record<string, Fault>> = {
   },
 };
 
-/** Shows the menu of faults and calls back with what the chosen one changes in the configuration. */
-export function offerFaults(reopen: (change: Partial<Config>) => void): void {
+/** Shows the menu of faults. The chosen one can be met on opening and, if it is one of the list, in an update. */
+export function offerFaults(breakage: Breakage): void {
   const form = find(document, "#break", HTMLFormElement);
   const select = find(form, "select", HTMLSelectElement);
   const hint = find(form, "#fault-hint", HTMLElement);
+  const update = find(form, "#fault-update", HTMLButtonElement);
   const byId = new Map(Object.values(FAULTS).flatMap((group) => Object.entries(group)));
   for (const [label, faults] of Object.entries(FAULTS)) {
     const group = el("optgroup");
@@ -65,7 +89,9 @@ export function offerFaults(reopen: (change: Partial<Config>) => void): void {
     select.append(group);
   }
   const describe = () => {
-    hint.textContent = byId.get(select.value)?.hint ?? "";
+    const fault = byId.get(select.value);
+    hint.textContent = fault?.hint ?? "";
+    update.hidden = fault?.change.snapshot === undefined;
   };
   select.setAttribute("aria-describedby", hint.id);
   select.addEventListener("change", describe);
@@ -73,6 +99,11 @@ export function offerFaults(reopen: (change: Partial<Config>) => void): void {
   form.parentElement?.removeAttribute("hidden");
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    reopen(byId.get(select.value)?.change ?? {});
+    void breakage.reopen(byId.get(select.value)?.change ?? {});
+  });
+  update.addEventListener("click", () => {
+    breakage.update(select.value).catch((error) => {
+      hint.textContent = `The fault could not be made: ${error instanceof Error ? error.message : error}.`;
+    });
   });
 }

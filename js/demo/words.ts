@@ -1,4 +1,13 @@
-import type { Candidate, Decision, Outcome, Policy, UnavailableReason, UnsupportedReason, Verdict } from "../index.js";
+import type {
+  Arrival,
+  Candidate,
+  Decision,
+  Outcome,
+  Policy,
+  UnavailableReason,
+  UnsupportedReason,
+  Verdict,
+} from "../index.js";
 import { bytes, count, plural } from "./dom.js";
 
 /** What the page says about one attachment. */
@@ -52,6 +61,13 @@ const UNAVAILABLE: Record<UnavailableReason, string> = {
 export function why(outcome: Outcome): string {
   if (outcome.kind === "unsupported") return UNSUPPORTED[outcome.reason];
   return outcome.kind === "unavailable" ? UNAVAILABLE[outcome.reason] : "";
+}
+
+/** Says how a list came to be in this page. */
+export function arrival({ source, downloaded }: Arrival): string {
+  if (source === "delta") return `as a delta of ${bytes(downloaded)}`;
+  if (source === "full") return `as a whole, ${bytes(downloaded)}`;
+  return "from this browser, nothing was fetched";
 }
 
 const TURNED = [

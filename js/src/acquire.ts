@@ -2,7 +2,7 @@
 
 import { CHUNK } from "./chunks.js";
 import type { Engine } from "./engine.js";
-import type { ManifestInfo, Mark, SnapshotInfo, Trust } from "./messages.js";
+import type { Arrival, ManifestInfo, Mark, SnapshotInfo, Trust } from "./messages.js";
 import { type Errand, fetchDelta, fetchManifest, fetchSnapshot } from "./publisher.js";
 import { nextLook } from "./schedule.js";
 import { call, openManifest, Serving, startEngine } from "./serving.js";
@@ -22,6 +22,9 @@ export interface Acquired {
   next: number;
 }
 
+/** The bytes of a snapshot, and how they came here. */
+type Obtained = Omit<Arrival, "stored"> & { bytes: Uint8Array<ArrayBuffer> };
+
 /** Opens the snapshot that is stored, if there is one that still passes every check. */
 export async function fromStore({ list, settings, module }: Quest, base?: Serving): Promise<Acquired | undefined> {
   const entry = await readEntry(list);
@@ -33,7 +36,8 @@ export async function fromStore({ list, settings, module }: Quest, base?: Servin
     const bytes = await readFile(list, info.file, info.size);
     if (!bytes) return undefined;
     call(engine, "openSnapshot", bytes);
-    const kept = { module: await module, manifest: entry.manifest, snapshot: new Blob([bytes]), stored: true };
+    const arrival = { stored: true, source: "stored", downloaded: 0 } as const;
+    const kept = { module: await module, manifest: entry.manifest, snapshot: new Blob([bytes]), arrival };
     return { serving: new Serving(settings, info, kept, engine), next: entry.next };
   } catch {
     return undefined; // the publisher has a better one, or says why not
@@ -52,55 +56,66 @@ export async function fromPublisher(quest: Quest, base?: Serving): Promise<Acqui
   const engine = await startEngine(settings, module);
   const info = await verify(engine, manifest, settings.trust, base?.info);
   const isNews = !base || !isSame(manifest, base.kept.manifest);
-  const bytes = isNews ? await obtain(quest, engine, manifest, info, base) : await base.bytes();
+  const { bytes, ...way } = isNews ? await obtain(quest, engine, manifest, info, base) : await keep(base);
   quest.signal.throwIfAborted();
   const next = nextLook(Date.now(), lifetime, info.expires, Math.random());
   const entry = { manifest, file: info.file, next };
   const markName = nameOf(info, settings.trust);
   const stored = await adopt({ list, entry, bytes, markName, mark: info.mark });
   if (!isNews) return { serving: base.as(stored), next };
-  const kept = { module, manifest, snapshot: new Blob([bytes]), stored };
+  const kept = { module, manifest, snapshot: new Blob([bytes]), arrival: { stored, ...way } };
   return { serving: new Serving(settings, info, kept, engine), next };
 }
 
-/** Opens the manifest's snapshot in the engine, by the shortest way that works, and returns its bytes. */
+/** Takes the snapshot that serves: it is what another manifest names as well. */
+async function keep(base: Serving): Promise<Obtained> {
+  return { bytes: await base.bytes(), source: "stored", downloaded: 0 };
+}
+
+/** Opens the manifest's snapshot in the engine, by the shortest way that works. */
 async function obtain(
   quest: Quest,
   engine: Engine,
   manifest: Uint8Array,
   info: ManifestInfo,
   base: Serving | undefined,
-): Promise<Uint8Array<ArrayBuffer>> {
+): Promise<Obtained> {
   if (base) {
     try {
-      const bytes = base.info.file === info.file ? await base.bytes() : await byDelta(quest, manifest, info, base);
-      if (bytes) {
-        call(engine, "openSnapshot", bytes);
-        return bytes;
+      const obtained = base.info.file === info.file ? await keep(base) : await byDelta(quest, manifest, info, base);
+      if (obtained) {
+        call(engine, "openSnapshot", obtained.bytes);
+        return obtained;
       }
     } catch {
       quest.signal.throwIfAborted(); // otherwise the whole will do
     }
   }
   await prune(quest.list, [info.file, ...(base ? [base.info.file] : [])]);
-  const bytes = await fetchSnapshot(quest, quest.list, info, (chunks) => call(engine, "openChunks", chunks).hashes);
+  const hashesOf = (chunks: Uint8Array) => call(engine, "openChunks", chunks).hashes;
+  const { bytes, downloaded } = await fetchSnapshot(quest, quest.list, info, hashesOf);
   call(engine, "openSnapshot", bytes);
-  return bytes;
+  return { bytes, source: "full", downloaded };
 }
 
 /** Makes the snapshot of the one that serves and a delta, if that is less to fetch than what is missing of the whole. */
-async function byDelta(quest: Quest, manifest: Uint8Array, info: ManifestInfo, base: Serving) {
+async function byDelta(
+  quest: Quest,
+  manifest: Uint8Array,
+  info: ManifestInfo,
+  base: Serving,
+): Promise<Obtained | undefined> {
   const { settings, list } = quest;
   const delta = info.deltas.find(({ source }) => source === base.info.file);
   if (!delta || delta.size >= info.size - CHUNK * (await countStored(list, info.file))) return undefined;
-  const bytes = await fetchDelta(quest, delta);
+  const changes = await fetchDelta(quest, delta);
   // An engine's memory never shrinks, so the one that needs both snapshots is not the one that goes on to serve. What the old
   // one is worth on its own no longer matters: its time is up to when it expired.
   const engine = await startEngine(settings, await quest.module);
   openManifest(engine, base.kept.manifest, settings.trust, Math.min(Date.now(), base.info.expires));
   call(engine, "openSnapshot", await base.bytes());
   openManifest(engine, manifest, settings.trust);
-  return call(engine, "applyDelta", bytes).file;
+  return { bytes: call(engine, "applyDelta", changes).file, source: "delta", downloaded: changes.length };
 }
 
 /**

@@ -29,6 +29,12 @@ export interface Chunked {
   onProgress(loaded: number): void;
 }
 
+/** A file, and how many bytes of it were downloaded. */
+export interface Fetched {
+  bytes: Uint8Array<ArrayBuffer>;
+  downloaded: number;
+}
+
 /** How many chunks a file of the size has. */
 export function countChunks(size: number): number {
   return Math.ceil(size / CHUNK);
@@ -46,23 +52,23 @@ export function chunkOf(file: Uint8Array<ArrayBuffer>, index: number): Uint8Arra
  * @throws PresealError `corrupt` for a chunk that is not what its hash says; `bad-answer` for a part that was not asked for;
  * `network`, `timeout`, `server`; the signal's reason.
  */
-export async function fetchChunks(c: Chunked): Promise<Uint8Array<ArrayBuffer>> {
-  const file = new Uint8Array(c.size);
+export async function fetchChunks(c: Chunked): Promise<Fetched> {
+  const bytes = new Uint8Array(c.size);
   const count = countChunks(c.size);
-  let next = await findChunks(file, c);
-  for (let failures = 0; next < count; ) {
-    c.onProgress(next * CHUNK);
-    const before = next;
+  const fetched = { bytes, downloaded: 0, next: await findChunks(bytes, c) };
+  for (let failures = 0; fetched.next < count; ) {
+    c.onProgress(fetched.next * CHUNK);
+    const before = fetched.next;
     try {
-      await receive(file, next, c, () => next++);
+      await receive(fetched, c);
     } catch (error) {
       if (!(error instanceof PresealError) || !["network", "timeout"].includes(error.code)) throw error;
-      failures = next > before ? 1 : failures + 1;
+      failures = fetched.next > before ? 1 : failures + 1;
       if (failures === TRIES) throw error;
       await pause(BACK_OFF * 2 ** (failures - 1), c.signal);
     }
   }
-  return file;
+  return fetched;
 }
 
 /** Takes what is here already; returns the index of the first chunk that is missing. */
@@ -77,9 +83,10 @@ async function findChunks(file: Uint8Array<ArrayBuffer>, c: Chunked): Promise<nu
   return countChunks(c.size);
 }
 
-/** Reads one response into the file. Advance is called for each chunk that is complete. */
-async function receive(file: Uint8Array<ArrayBuffer>, first: number, c: Chunked, advance: () => void): Promise<void> {
-  const from = first * CHUNK;
+/** Reads one response into the file, from the chunk `next` on, which advances with each chunk that is complete. */
+async function receive(fetched: Fetched & { next: number }, c: Chunked): Promise<void> {
+  const file = fetched.bytes;
+  const from = fetched.next * CHUNK;
   const { url, size, timeout, signal } = c;
   // No second copy in the browser's cache, and none from there: it may be what was refused a moment ago.
   const init: RequestInit = { cache: "no-store", ...(from > 0 && { headers: { Range: `bytes=${from}-` } }) };
@@ -92,13 +99,14 @@ async function receive(file: Uint8Array<ArrayBuffer>, first: number, c: Chunked,
       const skip = Math.min(piece.length, Math.max(0, from - at)); // what is here already
       file.set(piece.subarray(skip), at + skip);
       at += piece.length;
+      fetched.downloaded += piece.length;
       for (let end = endOf(verified, size); verified < size && at >= end; end = endOf(verified, size)) {
         const i = verified / CHUNK;
         const chunk = chunkOf(file, i);
         if (!(await isChunk(chunk, i, c))) throw new PresealError("corrupt", `snapshot: chunk ${i} has another hash`);
         await c.keep(i, chunk);
         verified = end;
-        advance();
+        fetched.next++;
       }
       c.onProgress(Math.max(at, verified));
     }

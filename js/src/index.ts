@@ -7,7 +7,7 @@
 
 export { type ErrorCode, PresealError } from "./errors.js";
 export { type CheckOptions, Matcher, type MatcherEvents, type UpdateOptions } from "./matcher.js";
-export type { CheckProgress, ManifestInfo, Mark, OpenProgress, Proof, SnapshotInfo } from "./messages.js";
+export type { Arrival, CheckProgress, ManifestInfo, Mark, OpenProgress, Proof, SnapshotInfo } from "./messages.js";
 export type { OpenOptions } from "./options.js";
 export type { TrustOptions } from "./trust.js";
 export {

@@ -50,11 +50,24 @@ export interface ManifestInfo {
   lanes: { lane: Lane; entries: number; capacity: number; error: number; probes: number; proof: Proof }[];
 }
 
-/** What the manifest says of the open snapshot. Times are milliseconds since 1970, sizes are bytes. */
-export interface SnapshotInfo extends ManifestInfo {
+/** How a snapshot came to be in this page. */
+export interface Arrival {
   /** Whether the snapshot is in IndexedDB, so that the next page opens it without a download. */
   stored: boolean;
+  /**
+   * `stored`: it was here already, be it that another page had stored it or that only the manifest is new; `delta`: it was made
+   * of the one before and a delta; `full`: it was downloaded as a whole.
+   */
+  source: "stored" | "delta" | "full";
+  /**
+   * How many bytes of the delta, or of the snapshot, were downloaded: 0 if it was stored, less than its size if an earlier
+   * page's download went on, more if a connection broke.
+   */
+  downloaded: number;
 }
+
+/** What the manifest says of the open snapshot, and how it came here. Times are milliseconds since 1970, sizes are bytes. */
+export interface SnapshotInfo extends ManifestInfo, Arrival {}
 
 /**
  * How far opening or updating has come, in bytes. The engine and the manifest are fetched at the same time. A `delta` that is
@@ -84,8 +97,7 @@ export interface Kept {
   module: WebAssembly.Module;
   manifest: Uint8Array<ArrayBuffer>;
   snapshot: Blob;
-  /** Whether manifest and snapshot are in the store. */
-  stored: boolean;
+  arrival: Arrival;
 }
 
 /** From the page to the worker. */
@@ -178,7 +190,16 @@ function isProgress({ phase, request }: Fields): boolean {
 }
 
 function isInfo(value: unknown): boolean {
-  return isFields(value) && isCount(value.version) && typeof value.stored === "boolean";
+  return isFields(value) && isCount(value.version) && isArrival(value);
+}
+
+function isArrival(value: unknown): boolean {
+  return (
+    isFields(value) &&
+    typeof value.stored === "boolean" &&
+    (value.source === "stored" || value.source === "delta" || value.source === "full") &&
+    isCount(value.downloaded)
+  );
 }
 
 function isKept(value: unknown): boolean {
@@ -187,7 +208,7 @@ function isKept(value: unknown): boolean {
     value.module instanceof WebAssembly.Module &&
     value.manifest instanceof Uint8Array &&
     value.snapshot instanceof Blob &&
-    typeof value.stored === "boolean"
+    isArrival(value.arrival)
   );
 }
 

@@ -1,4 +1,4 @@
-import { countChunks, fetchChunks, HASH } from "./chunks.js";
+import { countChunks, type Fetched, fetchChunks, HASH } from "./chunks.js";
 import { download, downloadWithHeaders } from "./download.js";
 import type { ManifestInfo, OpenProgress, Settings } from "./messages.js";
 import { lifetime } from "./schedule.js";
@@ -49,7 +49,7 @@ export async function fetchSnapshot(
   list: string,
   { file, size, chunks }: ManifestInfo,
   verify: (chunks: Uint8Array) => Uint8Array,
-): Promise<Uint8Array<ArrayBuffer>> {
+): Promise<Fetched> {
   const { settings, signal } = errand;
   const onProgress = (loaded: number) => errand.onProgress({ phase: "snapshot", loaded, total: size });
   onProgress(0);

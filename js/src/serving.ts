@@ -12,7 +12,7 @@ export class Serving {
 
   constructor(settings: Settings, info: ManifestInfo, kept: Kept, engine: Engine) {
     this.#settings = settings;
-    this.info = { ...info, stored: kept.stored };
+    this.info = { ...info, ...kept.arrival };
     this.kept = kept;
     this.#engine = engine;
   }
@@ -41,7 +41,8 @@ export class Serving {
   /** The same snapshot, after it was stored or could not be. */
   as(stored: boolean): Serving {
     if (stored === this.info.stored) return this;
-    return new Serving(this.#settings, this.info, { ...this.kept, stored }, this.#engine);
+    const arrival = { ...this.kept.arrival, stored };
+    return new Serving(this.#settings, this.info, { ...this.kept, arrival }, this.#engine);
   }
 }
 

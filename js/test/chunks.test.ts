@@ -44,7 +44,7 @@ function send(request: IncomingMessage, response: ServerResponse, to = file.leng
   else response.write(part, () => setTimeout(() => response.destroy(), 50));
 }
 
-/** Fetches the file and tells which chunks were kept. */
+/** Fetches the file, or the error that it ends with, and tells which chunks were kept. */
 async function get(
   had: Map<number, Uint8Array> = new Map(),
   size = file.length,
@@ -53,7 +53,7 @@ async function get(
   ranges = [];
   const kept: number[] = [];
   const progress: number[] = [];
-  const bytes = await fetchChunks({
+  const fetched = await fetchChunks({
     url,
     size,
     hashes,
@@ -66,8 +66,8 @@ async function get(
     timeout: 300,
     signal,
     onProgress: (loaded) => progress.push(loaded),
-  }).catch((error: unknown) => error);
-  return { bytes, kept, progress };
+  }).catch((error: unknown) => ({ bytes: error, downloaded: undefined }));
+  return { ...fetched, kept, progress };
 }
 
 function isWhole(bytes: unknown): void {
@@ -84,9 +84,9 @@ test("a file is as many chunks as it takes", () => {
 
 test("a file arrives in one request, chunk by chunk", async () => {
   answer = send;
-  const { bytes, kept, progress } = await get();
+  const { bytes, downloaded, kept, progress } = await get();
   isWhole(bytes);
-  assert.deepEqual([ranges, kept], [[undefined], [0, 1, 2, 3]]);
+  assert.deepEqual([ranges, kept, downloaded], [[undefined], [0, 1, 2, 3], file.length]);
   assert.equal(progress.at(-1), file.length);
   assert.deepEqual(
     progress,
@@ -117,9 +117,10 @@ test("chunks that are here are not fetched, unless they are not what they should
   const had = new Map<number, Uint8Array>([0, 1, 3].map((i) => [i, piece(i)]));
   const some = await get(had);
   isWhole(some.bytes);
-  assert.deepEqual([ranges, some.kept], [[`bytes=${2 * CHUNK}-`], [2, 3]]);
-  isWhole((await get(had)).bytes);
-  assert.deepEqual(ranges, []);
+  assert.deepEqual([ranges, some.kept, some.downloaded], [[`bytes=${2 * CHUNK}-`], [2, 3], CHUNK + 1000]);
+  const none = await get(had);
+  isWhole(none.bytes);
+  assert.deepEqual([ranges, none.downloaded], [[], 0]);
   had.set(1, piece(2));
   const repaired = await get(had);
   isWhole(repaired.bytes);

@@ -50,6 +50,9 @@ describe("demo page, when something is wrong", { timeout: 300_000 }, () => {
     ["unsigned", /not signed by anyone/, "hold"],
     ["expired", /has expired/, "hold"],
     ["rolled-back", /older than one this browser/, "hold"],
+    ["not-countersigned", /not signed by anyone/, "hold"],
+    ["conflicting", /two different lists/, "hold"],
+    ["broken-chain", /does not continue/, "hold"],
     ["missing", /answered with an error/, "message"],
   ];
   for (const [fault, state, whenOpen] of snapshotFaults) {
@@ -67,6 +70,27 @@ describe("demo page, when something is wrong", { timeout: 300_000 }, () => {
         assert.match(await demo.breakIt("none"), /Verified and in use/);
       }, FAILED_LOAD));
   }
+
+  test("an update that fails leaves the list in use, and the next one finds it well", () =>
+    theatre.play(async (demo) => {
+      const codes: Record<string, string> = {
+        unsigned: "untrusted",
+        "not-countersigned": "untrusted",
+        missing: "server",
+      };
+      for (const [fault, reason] of snapshotFaults) {
+        const state = await demo.breakUpdate(fault, codes[fault] ?? fault);
+        assert.match(state, /^Version 2 stays in use\. The last look for an update failed/);
+        assert.match(state, reason);
+      }
+      const listed = await demo.attach(() => demo.pick(theatre.listed));
+      assert.equal(listed.ending.kind, "block", listed.ending.text);
+      const other = await demo.attach(() => demo.pick(theatre.unlisted));
+      assert.match(other.ending.text, /^Checked: clear/);
+      await demo.page.click("#look");
+      await demo.noted("version 2 is the latest");
+      assert.match(await demo.textOf("#list-state"), /Verified and in use/);
+    }, FAILED_LOAD));
 
   const confirmFaults: [string, RegExp, "hold" | "message"][] = [
     ["confirm-down", /could not be reached/, "message"],

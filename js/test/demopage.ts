@@ -48,22 +48,38 @@ export class DemoPage {
     const port = (trap.address() as AddressInfo).port;
     // Loopback addresses bypass a proxy; everything else would meet it.
     const context = await browser.createBrowserContext({ proxyServer: `http://127.0.0.1:${port}` });
-    const page = await context.newPage();
+    const demo = new DemoPage(await context.newPage(), context, stage, [], strangers, trap);
+    await demo.visit();
+    return demo;
+  }
+
+  /** Opens another tab, which shares its storage with this one and ends with it. */
+  async tab(): Promise<DemoPage> {
+    const { context, stage, complaints, strangers, trap } = this;
+    const demo = new DemoPage(await context.newPage(), context, stage, complaints, strangers, trap);
+    await demo.visit();
+    return demo;
+  }
+
+  private async visit(): Promise<void> {
+    const { page, complaints } = this;
     page.setDefaultTimeout(PATIENCE);
     await page.setViewport({ width: 1280, height: 900 });
-    const complaints: string[] = [];
     page.on("pageerror", (error) => complaints.push(String(error)));
     page.on("console", (message) => {
       if (["error", "warn"].includes(message.type())) complaints.push(message.text());
     });
-    const demo = new DemoPage(page, context, stage, complaints, strangers, trap);
-    await page.goto(stage.url);
-    await demo.opened();
-    await page.waitForSelector(".sample");
-    await page.waitForFunction(
+    await page.goto(this.stage.url);
+    await this.ready();
+  }
+
+  /** Waits until list, samples and conversation are there. */
+  async ready(): Promise<void> {
+    await this.opened();
+    await this.page.waitForSelector(".sample");
+    await this.page.waitForFunction(
       () => document.querySelectorAll(".safety").length === 2 && !/Making/.test(document.body.textContent ?? ""),
     );
-    return demo;
   }
 
   async close(): Promise<void> {
@@ -87,6 +103,25 @@ export class DemoPage {
     await this.page.evaluate(() => document.querySelector("#list-state")?.setAttribute("class", "state"));
     await this.page.click("#break button");
     return this.opened();
+  }
+
+  /** Lets an update meet a fault of the menu. Returns what the page says of the list then. */
+  async breakUpdate(fault: string, code: string): Promise<string> {
+    await this.page.select("#fault", fault);
+    await this.page.click("#fault-update");
+    await this.noted(`Failed: ${code}. Version 2 stays in use`);
+    return this.textOf("#list-state");
+  }
+
+  /** Waits until the newest entry of the list's history has the text. */
+  async noted(text: string): Promise<void> {
+    const isThere = (text: string) => document.querySelector("#history li")?.textContent?.includes(text);
+    await this.page.waitForFunction(isThere, {}, text);
+  }
+
+  /** Attaches a sample. */
+  attachSample(file: string): Promise<{ ending: Ending; requests: Recorded[] }> {
+    return this.attach(() => this.page.click(`.sample[data-file="${file}"]`));
   }
 
   /** Attaches a file through the hidden picker. */

@@ -9,9 +9,10 @@ const settings = { snapshot: "https://example.org/", trust, update: "auto", time
 const report = emptyReport();
 const match = { kind: "match", lane: "pdq", probe: 1, distance: 0, window: 0, orientation: 7, secondHash: 31, report };
 
-const info = { version: 3, stored: true };
+const arrival = { stored: true, source: "delta", downloaded: 5 };
+const info = { version: 3, ...arrival };
 const module = new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
-const kept = { module, manifest: new Uint8Array(1), snapshot: new Blob(), stored: true };
+const kept = { module, manifest: new Uint8Array(1), snapshot: new Blob(), arrival };
 
 const requests: unknown[] = [
   { type: "open", id: 1, version: "0", settings },
@@ -62,7 +63,9 @@ const neither: unknown[] = [
   { type: "abort", id: "1" },
   { type: "update" },
   { type: "updated", id: 1, info: { version: 3 } },
-  { type: "swapped", info, kept: { ...kept, stored: undefined } },
+  { type: "updated", id: 1, info: { ...info, source: "hearsay" } },
+  { type: "updated", id: 1, info: { ...info, downloaded: -1 } },
+  { type: "swapped", info, kept: { ...kept, arrival: undefined } },
   { type: "swapped", info: { ...info, version: -1 }, kept },
   { type: "update-failed", code: "nonsense", message: "" },
   { type: "opened", id: 1, info: {}, kept: {} },

@@ -181,6 +181,8 @@ test("two pages that update at once download once, and a third one follows", asy
   assert.deepEqual(await Promise.all([one.call("update"), two.call("update")]), [2, 2]);
   assert.equal(lab.lists.asked().filter((line) => line.startsWith("snap")).length, 1);
   assert.deepEqual(await three.call("heard", 1), ["update 2"]);
+  const { source, downloaded } = await three.call("snapshot");
+  assert.deepEqual([source, downloaded], ["stored", 0]);
   for (const tab of tabs) {
     assert.equal(await tab.listed(), "12");
     assert.deepEqual(await tab.call("heard", 1), ["update 2"]);

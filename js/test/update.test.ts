@@ -20,7 +20,8 @@ test("a list is fetched once, and then opens from the store without a request, o
   const first = await site.tab();
   assert.equal(await first.open({ update: "auto" }), "");
   assert.deepEqual(lab.lists.asked(), ["manifest 200", "chunks 200", "snap 200"]);
-  assert.equal((await first.call("snapshot")).stored, true);
+  const { size, ...info } = await first.call("snapshot");
+  assert.deepEqual([info.stored, info.source, info.downloaded], [true, "full", size]);
   assert.equal(await first.listed(), "1");
   await first.page.close();
 
@@ -34,7 +35,8 @@ test("a list is fetched once, and then opens from the store without a request, o
     requests.map(({ path }) => path).filter((path) => path.startsWith("/list/")),
     [],
   );
-  assert.equal((await second.call("snapshot")).stored, true);
+  const { stored, source, downloaded } = await second.call("snapshot");
+  assert.deepEqual([stored, source, downloaded], [true, "stored", 0]);
 });
 
 test("an update that is not there costs one conditional request", async (t) => {
@@ -57,8 +59,8 @@ test("an update is a delta, and what it brings is stored", async (t) => {
   assert.deepEqual(lab.lists.asked(), ["manifest 200", "delta 200"]);
   assert.equal(await tab.listed(), "12");
   assert.deepEqual(await tab.call("heard", 1), ["update 2"]);
-  const { version, stored } = await tab.call("snapshot");
-  assert.deepEqual([version, stored], [2, true]);
+  const { version, deltas, stored, source, downloaded } = await tab.call("snapshot");
+  assert.deepEqual([version, stored, source, downloaded], [2, true, "delta", deltas[0]?.size]);
   assert.deepEqual(await tab.call("stored"), { chunks: 1, lists: 1, marks: 1 });
 
   lab.lists.serve("v2", (_, __, ___, response) => !!response.destroy());
@@ -98,6 +100,7 @@ for (const [name, change] of uselessDeltas) {
     });
     assert.equal(await tab.call("update"), 2);
     assert.deepEqual(lab.lists.asked().slice(2), ["chunks 200", "snap 200"]);
+    assert.equal((await tab.call("snapshot")).source, "full");
     assert.equal(await tab.listed(), "12");
   });
 }
@@ -185,6 +188,8 @@ test("a first download goes on after the page was closed", async (t) => {
   const second = await site.tab();
   assert.equal(await second.open(), "");
   assert.deepEqual(lab.lists.asked(), ["manifest 304", "chunks 200", `snap 206 bytes=${2 * CHUNK}-`]);
+  const { size, source, downloaded } = await second.call("snapshot");
+  assert.deepEqual([source, downloaded], ["full", size - 2 * CHUNK]);
   assert.equal(await second.listed(), "1");
   assert.deepEqual(await second.call("stored"), { chunks: 4, lists: 1, marks: 1 });
 });

@@ -21,8 +21,9 @@ func newDemo() *cobra.Command {
 		Use:   "demo",
 		Short: "Serve the demo page with a small list of its own",
 		Long: `Demo generates sample pictures and new keys, builds a list of some of the pictures and 5,000 other entries per lane,
-and serves it with the demo page, a relay for ciphertext and, below /faults/, broken variants of everything. It prints
-the page's address as one line. Nothing of it is kept when it ends.
+and serves it with the demo page, a relay for ciphertext and, below /faults/, broken variants of everything. Two keys sign
+the list, as its authority and its auditor; the page can have further samples added to it, each in a version of its own. It
+prints the page's address as one line. Nothing of it is kept when it ends.
 
 With --samples it only writes the sample pictures to a folder, or with --count that many generated photographs.`,
 		Example: `  preseal demo

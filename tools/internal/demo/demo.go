@@ -13,10 +13,6 @@ import (
 	"path"
 	"time"
 
-	"github.com/preseal/preseal/matcher/snapshot"
-	"github.com/preseal/preseal/tools/internal/keys"
-	"github.com/preseal/preseal/tools/internal/list"
-	"github.com/preseal/preseal/tools/internal/publish"
 	"github.com/preseal/preseal/tools/internal/server"
 )
 
@@ -39,8 +35,8 @@ var types = map[string]string{
 // ErrNotBuilt says that the root has no index.html or no built scripts.
 var ErrNotBuilt = errors.New("the demo page is not there or not built")
 
-// Handler makes new keys, builds the demo's list into the folder dir, and returns the server of everything that the
-// page in root needs.
+// Handler makes new keys, publishes the demo's list in the folder dir, which is empty, and returns the server of everything
+// that the page in root needs. A picture that the page adds to the list is published there, too.
 func Handler(ctx context.Context, root *os.Root, dir string, problems io.Writer, now time.Time) (http.Handler, error) {
 	for _, name := range []string{"index.html", "js/dist"} {
 		if _, err := root.Stat(name); err != nil {
@@ -48,43 +44,23 @@ func Handler(ctx context.Context, root *os.Root, dir string, problems io.Writer,
 		}
 	}
 	samples := Samples()
-	set, err := newList(ctx, samples)
-	if err != nil {
-		return nil, err
-	}
-	k, err := keys.Generate("demo.preseal")
-	if err != nil {
-		return nil, err
-	}
-	// Browsers remember the highest version they saw, also from an earlier run of the demo.
-	build := publish.Build{Keys: k, List: set, Version: uint64(now.Unix()), Now: now, Life: 24 * time.Hour}
-	good := build
-	files, err := good.MakePrivate(ctx, dir)
-	if err != nil {
-		return nil, err
-	}
-	if err := files.Write(ctx, dir); err != nil {
-		return nil, err
-	}
-	folder, err := server.OpenPublic(dir, k, 0, problems)
+	p, err := newPublisher(ctx, dir, problems, samples, now)
 	if err != nil {
 		return nil, err
 	}
 
 	mux := http.NewServeMux()
-	server.Routes(mux, folder)
-	index := list.NewIndex(set, files.Opened.KeyBits(snapshot.PDQ))
-	mux.Handle("POST /v1/plain", server.Plain(func() *list.Index { return index }))
-	if err := faults(mux, build); err != nil {
+	p.routes(mux)
+	if err := confirmFaults(mux, p.authority); err != nil {
 		return nil, err
 	}
 	relay := new(server.Relay)
 	mux.HandleFunc("POST /relay/{box}", relay.Post)
 	mux.HandleFunc("GET /relay/{box}", relay.Get)
 	mux.Handle("GET /demo.json", serveJSON(map[string]any{
-		"snapshot": "/lists/", "confirm": "/v1/", "trust": []string{k.Verifier}, "origin": k.Name,
+		"snapshot": "/lists/", "confirm": "/v1/", "trust": []string{p.authority.Verifier, p.auditor.Verifier},
+		"origin": p.authority.Name,
 	}))
-	mux.Handle("GET /samples/index.json", serveJSON(samples))
 	for _, s := range samples {
 		mux.Handle("GET /samples/"+s.File, serveBytes(types[path.Ext(s.File)], s.Bytes))
 	}

@@ -167,19 +167,9 @@ func newList(ctx context.Context, samples []Sample) (*list.Set, error) {
 		if s.Variant != "original" {
 			continue
 		}
-		p, err := picture.Read(ctx, bytes.NewReader(s.Bytes), int64(len(s.Bytes)))
-		if err != nil {
+		if err := addSample(ctx, set, s); err != nil {
 			return nil, err
 		}
-		if p.Reason != "" {
-			return nil, fmt.Errorf("%s: %w", s.File, p.Detail)
-		}
-		im, err := phash.Of(p.Planes[0])
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", s.File, err)
-		}
-		set.Add(snapshot.SHA256, p.SHA256[:])
-		set.AddPicture(im, list.Place{})
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	for i := range uint64(fillers) {
@@ -189,6 +179,24 @@ func newList(ctx context.Context, samples []Sample) (*list.Set, error) {
 	}
 	set.Sort()
 	return set, nil
+}
+
+// addSample adds a sample's hashes to a list.
+func addSample(ctx context.Context, set *list.Set, s Sample) error {
+	p, err := picture.Read(ctx, bytes.NewReader(s.Bytes), int64(len(s.Bytes)))
+	if err != nil {
+		return err
+	}
+	if p.Reason != "" {
+		return fmt.Errorf("%s: %w", s.File, p.Detail)
+	}
+	im, err := phash.Of(p.Planes[0])
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.File, err)
+	}
+	set.Add(snapshot.SHA256, p.SHA256[:])
+	set.AddPicture(im, list.Place{})
+	return nil
 }
 
 // halfSet returns a hash with half of its bits set, as those of pictures have.
