@@ -1,6 +1,7 @@
 // How a snapshot is come by: from the store, as another one and a delta, or as a whole.
 
 import { CHUNK } from "./chunks.js";
+import { digest } from "./digest.js";
 import type { Engine } from "./engine.js";
 import type { Arrival, ManifestInfo, Mark, SnapshotInfo, Trust } from "./messages.js";
 import { type Errand, fetchDelta, fetchManifest, fetchSnapshot } from "./publisher.js";
@@ -34,7 +35,7 @@ export async function fromStore({ list, settings, module }: Quest, base?: Servin
   try {
     const info = await verify(engine, entry.manifest, settings.trust, base?.info);
     const bytes = await readFile(list, info.file, info.size);
-    if (!bytes) return undefined;
+    if (!bytes || !(await isFile(bytes, info))) return undefined;
     call(engine, "openSnapshot", bytes);
     const arrival = { stored: true, source: "stored", downloaded: 0 } as const;
     const kept = { module: await module, manifest: entry.manifest, snapshot: new Blob([bytes]), arrival };
@@ -141,6 +142,11 @@ function nameOf({ origin, purpose }: ManifestInfo, trust: Trust): string {
 
 function newest(a: Mark | undefined, b: Mark | undefined): Mark | undefined {
   return a && b ? (a.version > b.version ? a : b) : (a ?? b);
+}
+
+/** Whether the bytes are the file by its name. The engine leaves what only candidates need for later, and this does not. */
+async function isFile(bytes: Uint8Array<ArrayBuffer>, { file }: ManifestInfo): Promise<boolean> {
+  return file.startsWith(await digest("SHA-256", bytes));
 }
 
 function isSame(a: Uint8Array, b: Uint8Array): boolean {

@@ -75,6 +75,39 @@ test("the manifest says what the snapshot holds", async () => {
   );
 });
 
+test("no flipped byte and no cut takes the place of a snapshot that is open", async () => {
+  const { tool, remove } = await buildTool();
+  try {
+    const preseal = (...args: string[]) => promisify(execFile)(tool, args, { cwd: dirname(tool) });
+    await writeFile(join(dirname(tool), "list.csv"), `algorithm,hash\nsha256,${digest("listed").toString("hex")}\n`);
+    await preseal("keygen", "--out", "key");
+    await preseal("build", "--plain", "--list", "list.csv", "--key", "key", "--out", "out");
+    const [key, note] = await Promise.all(
+      ["key/verifier.pub", "out/manifest"].map((name) => readFile(join(dirname(tool), name))),
+    );
+    assert.ok(key && note);
+    const roles = [{ name: "authority", keys: [key.toString().trim()] }];
+    const engine = await Engine.start(module);
+    const openManifest = (bytes: Uint8Array) => engine.call("openManifest", bytes, { ...trust, roles }, Date.now());
+    const file = await readFile(join(dirname(tool), "out", openManifest(note).file));
+    engine.call("openSnapshot", file);
+    const isListed = () => engine.call("check", { sha256: digest("listed"), now: Date.now() }).candidates.length === 1;
+    for (let i = 0; i < note.length; i++) {
+      const flipped = Uint8Array.from(note, (byte, at) => (at === i ? byte ^ 1 : byte));
+      assert.throws(() => openManifest(flipped), code("untrusted"), `manifest byte ${i}`);
+      assert.throws(() => openManifest(note.subarray(0, i)), code("untrusted"), `manifest cut at ${i}`);
+    }
+    for (let i = 0; i < file.length; i++) {
+      const flipped = Uint8Array.from(file, (byte, at) => (at === i ? byte ^ 1 : byte));
+      assert.throws(() => engine.call("openSnapshot", flipped), code("corrupt"), `byte ${i}`);
+      assert.throws(() => engine.call("openSnapshot", file.subarray(0, i)), code("corrupt"), `cut at ${i}`);
+    }
+    assert.ok(isListed());
+  } finally {
+    await remove();
+  }
+});
+
 test("a listed digest is a candidate", async () => {
   const { candidates } = (await opened()).call("check", { sha256: digest("listed"), now: Date.now() });
   assert.deepEqual(
