@@ -8,6 +8,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 FUZZTIME ?= 60s
+FUZZ_PACKAGES = $(GO_PACKAGES)
 JS_TEST := test
 
 # testdata is invisible to ./...
@@ -34,7 +35,7 @@ BUILD_ENGINE = GOOS=js GOARCH=wasm go build -trimpath -buildvcs=false \
 WASM_EXEC = env -i 'PATH=$$PATH' '$$(go env GOROOT)/lib/wasm/go_js_wasm_exec'
 
 .PHONY: help build wasm js demo test test-all lint fuzz bench corpus size clean \
-	test-go test-wasm test-v3 test-js reproducible chromium engines
+	test-go test-wasm test-v3 test-fuzz test-js reproducible chromium engines
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -49,7 +50,7 @@ js: $(JS) ## the npm package and the demo's scripts, js/dist
 demo: js ## build, then serve the demo page (stop with Ctrl-C)
 	go run ./tools/preseal demo
 
-test: chromium test-go test-wasm test-v3 reproducible size test-js ## all tests, with Chromium (installs it if it is missing)
+test: chromium test-go test-wasm test-v3 test-fuzz reproducible size test-js ## all tests, with Chromium (installs it if it is missing)
 
 test-all: JS_TEST := test:all
 test-all: engines test ## all tests, with Firefox and WebKitGTK as well
@@ -70,9 +71,17 @@ lint: $(NODE_MODULES) ## formatting, vet, staticcheck, Biome, tidy go.mod
 	cd js && npm run lint
 
 fuzz: ## every fuzz target for FUZZTIME (60s) each
-	@go test -list '^Fuzz' $(GO_PACKAGES) | awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' |
+	@go test -list '^Fuzz' $(FUZZ_PACKAGES) | awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' |
 	while read -r package name; do
-		(set -x; go test -run='^$$' -fuzz="^$$name\$$" -fuzztime=$(FUZZTIME) "$$package")
+		echo "go test -run='^$$' -fuzz='^$$name\$$' -fuzztime=$(FUZZTIME) $$package" >&2
+		if ! found=$$(go test -run='^$$' -fuzz="^$$name\$$" -fuzztime=$(FUZZTIME) "$$package" 2>&1); then
+			# go test itself fails now and then when the time is up (go.dev/issue/75804): only that is let pass.
+			if grep -q 'Failing input written' <<<"$$found" || ! grep -q 'context deadline exceeded' <<<"$$found"; then
+				echo "$$found" >&2
+				exit 1
+			fi
+		fi
+		tail -n 1 <<<"$$found"
 	done
 
 bench: $(ENGINE) ## speed under wasm, sizes of filters, deltas and the engine
@@ -127,6 +136,11 @@ test-v3:
 	done
 	set -x
 	GOAMD64=v3 go test ./matcher/media ./matcher/phash ./testdata/pictures
+
+# What reads downloads and answers: for a moment here, for long with `make fuzz`.
+test-fuzz: FUZZTIME := 10s
+test-fuzz: FUZZ_PACKAGES := ./matcher/snapshot ./matcher/confirm/...
+test-fuzz: fuzz
 
 test-js: $(JS)
 	cd js && npm run $(JS_TEST)
