@@ -37,6 +37,7 @@ func main() {
 		"openSnapshot": function(e.openSnapshot),
 		"sniff":        function(sniff),
 		"check":        function(e.check),
+		"lookUp":       function(e.lookUp),
 		"confirmed":    function(e.confirmed),
 	})
 	select {}
@@ -80,13 +81,17 @@ func (e *engine) openManifest(args []js.Value) (any, error) {
 		})
 	}
 	mark := m.Mark()
-	return map[string]any{
+	info := map[string]any{
 		"origin": m.Origin, "purpose": m.Purpose, "version": float64(m.Version),
 		"published": float64(m.Published.UnixMilli()), "expires": float64(m.Expires.UnixMilli()),
 		"signers": signers, "file": m.FileName(), "chunks": m.ChunksName(), "size": float64(m.Size), "deltas": deltas,
 		"distance": m.Distance, "lanes": lanes,
 		"mark": map[string]any{"version": float64(mark.Version), "hash": hex.EncodeToString(mark.Hash[:])},
-	}, nil
+	}
+	if o := m.OPRF; o != nil {
+		info["oprf"] = map[string]any{"keyId": hex.EncodeToString(o.KeyID[:]), "publicKey": uint8Array(o.PublicKey[:])}
+	}
+	return info, nil
 }
 
 // trustOf reads {roles: {name, keys: string[]}[], threshold, origin, purpose, minVersion, seen?: {version, hash}}.
@@ -218,6 +223,25 @@ func (e *engine) check(args []js.Value) (any, error) {
 		}
 	}
 	return finding, nil
+}
+
+// lookUp(output: Uint8Array): whether the snapshot lists an output of the
+// private confirmation, and the bucket with its entries.
+func (e *engine) lookUp(args []js.Value) (any, error) {
+	if e.matcher == nil || e.matcher.Snapshot().Outputs() == nil {
+		return nil, errors.New("no snapshot with outputs is open")
+	}
+	var output confirm.Output
+	b, err := copyBytes(args[0], len(output), nil)
+	if err != nil || copy(output[:], b) != len(output) {
+		return nil, errors.New("an output is not 64 bytes")
+	}
+	outputs := e.matcher.Snapshot().Outputs()
+	listed, err := outputs.Contains(output.Value(64))
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"listed": listed, "bucket": output.Bucket(confirm.BucketBits(outputs.Capacity()))}, nil
 }
 
 // confirmed({lane, pdqs: Uint8Array[]}, {listed, hashes: Uint8Array[]}):

@@ -14,6 +14,7 @@ const PHASES: Record<string, string> = {
   decode: "decoding",
   probe: "hashing and probing",
   confirm: "asking the confirmation server",
+  update: "looking for a newer list",
 };
 
 /** Takes Alice's attachments one after the other: check, then seal and send, or hold back and explain. */

@@ -67,6 +67,21 @@ const FAULTS: Record<string, Record<string, Fault>> = {
       hint: confirmation,
       change: { confirm: "/faults/confirm-garbage/" },
     },
+    "confirm-other-key": {
+      label: "Of another list",
+      hint: `${confirmation} It has another key than the list names, and says so.`,
+      change: { confirm: "/faults/confirm-other-key/" },
+    },
+    "confirm-bad-proof": {
+      label: "An impostor",
+      hint: `${confirmation} The proof of its answers does not hold.`,
+      change: { confirm: "/faults/confirm-bad-proof/" },
+    },
+    "confirm-no-entry": {
+      label: "Hides an entry",
+      hint: `${confirmation} Its answers are right, but the entries are gone.`,
+      change: { confirm: "/faults/confirm-no-entry/" },
+    },
     "confirm-slow": {
       label: "Never answers",
       hint: `${confirmation} The check can be cancelled.`,

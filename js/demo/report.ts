@@ -108,12 +108,18 @@ function askStep({ verdict, limit }: Account): HTMLElement {
 }
 
 function departures({ verdict: { report }, sealed }: Account): HTMLElement {
-  const parts: HTMLElement[] = report.sent.map((body) => dump("To the confirmation server, in plain mode", body));
+  const parts: HTMLElement[] = report.sent.map((body) => dump(described(body), body));
   if (sealed) parts.push(dump("To the relay, sealed for Bob", sealed));
   const size = total(sealed ? [...report.sent, sealed] : report.sent);
   const title = el("h3", "", "What left this page", el("span", "time", plural(size, "byte")));
   if (size === 0) parts.push(el("p", "quiet", "Nothing."));
   return el("section", "departures", title, ...parts);
+}
+
+/** Questions begin with their type, 1; what else is sent is the path of a bucket. */
+function described(body: Uint8Array): string {
+  if (body[0] === 1) return "To the confirmation server, blinded";
+  return "To the confirmation server, which bucket of encrypted entries is wanted";
 }
 
 function dump(title: string, body: Uint8Array): HTMLElement {

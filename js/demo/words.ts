@@ -105,7 +105,8 @@ export function explainHeld(verdict: Verdict, policy: Policy): Explanation {
   if (verdict.kind === "match") {
     const thing = verdict.report.picture ? "picture" : "file";
     const asked = total(verdict.report.sent);
-    const left = asked === 0 ? "" : ` except the ${bytes(asked)} that asked the confirmation server about its hash`;
+    const left =
+      asked === 0 ? "" : ` except the ${bytes(asked)} that asked the confirmation server, which cannot tell what about`;
     return {
       title: `This ${thing} was not sent`,
       body:

@@ -1,9 +1,9 @@
-import { type Answer, CONTENT_TYPE, type Confirmation, plain } from "./confirm.js";
+import { type Asked, askPlainly, askPrivately, NoEntry } from "./ask.js";
 import { decode, Falsified, Undecodable } from "./decode.js";
-import { download } from "./download.js";
 import { type Engine, EngineError, type Finding, type Sniffed } from "./engine.js";
 import { isErrorCode, PresealError } from "./errors.js";
-import type { CheckProgress } from "./messages.js";
+import type { CheckProgress, ManifestInfo, Settings } from "./messages.js";
+import type { Terms } from "./server.js";
 import {
   type Candidate,
   emptyReport,
@@ -12,7 +12,7 @@ import {
   type Report,
   type Verdict,
 } from "./verdict.js";
-import { within } from "./wait.js";
+import { timed, within } from "./wait.js";
 
 /** What a check works with. */
 export interface Desk {
@@ -20,7 +20,12 @@ export interface Desk {
   engine(): Promise<Engine>;
   /** Runs work when its turn has come: one file at a time is in memory. */
   inTurn<T>(work: () => Promise<T>): Promise<T>;
+  /** What its manifest says of the private confirmation. */
+  oprf(): ManifestInfo["oprf"];
+  /** Looks for a newer snapshot to go on with; says whether there is one. */
+  renew(): Promise<boolean>;
   confirm: string | undefined;
+  confirmation: Settings["confirmation"];
   timeout: number;
   signal: AbortSignal;
   onProgress(event: CheckProgress): void;
@@ -38,13 +43,17 @@ interface Examined {
 /** A candidate that is a match. */
 type Proven = Omit<Extract<Verdict, { kind: "match" }>, "kind" | "report">;
 
+/** A verdict without its report. */
+type Settled =
+  | Exclude<Outcome, { kind: "clear" | "cleared" | "match" }>
+  | { kind: "clear" | "cleared" }
+  | ({ kind: "match" } & Proven);
+
 /** A larger file is not read. */
 const MAX_BYTES = 512 << 20;
 
 /** Picture formats that the engine knows and that browsers may refuse. */
 const REFUSED: readonly string[] = ["heic", "svg", "tiff", "pdf"];
-
-const confirmation: Confirmation<Answer> = plain;
 
 /**
  * Checks one file.
@@ -54,43 +63,80 @@ const confirmation: Confirmation<Answer> = plain;
 export async function check(blob: Blob, desk: Desk): Promise<Verdict> {
   const report = emptyReport();
   try {
-    const examined = await desk.inTurn(() => examine(blob, report, desk));
-    return { ...(await conclude(examined, report, desk)), report };
+    return { ...(await settle(blob, report, desk)), report };
   } catch (error) {
     desk.signal.throwIfAborted();
     return { kind: "unavailable", reason: reasonOf(error), report };
   }
 }
 
-async function conclude({ finding, gap }: Examined, report: Report, desk: Desk) {
-  if (!finding || finding.candidates.length === 0) return gap ?? ({ kind: "clear" } as const);
-  if (desk.confirm === undefined) return unavailable("no-confirmation");
-  const answers = await confirm(finding, desk.confirm, report, desk);
-  const proven = prove(await desk.engine(), finding, answers);
-  if (proven) return { kind: "match", ...proven } as const;
-  return finding.overflow ? unavailable("overflow") : (gap ?? ({ kind: "cleared" } as const));
+/**
+ * Checks a file, and once more with a newer snapshot if the server turns out to have one.
+ *
+ * @throws PresealError, EngineError; the signal's reason.
+ */
+async function settle(blob: Blob, report: Report, desk: Desk): Promise<Settled> {
+  try {
+    return await checkOnce(blob, report, desk);
+  } catch (error) {
+    const isOutdated = error instanceof NoEntry || reasonOf(error) === "unknown-key";
+    if (!isOutdated || !(await desk.renew())) throw error;
+    const settled = await checkOnce(blob, report, desk);
+    return settled.kind === "clear" ? { kind: "cleared" } : settled; // somebody was asked, if in vain
+  }
+}
+
+async function checkOnce(blob: Blob, report: Report, desk: Desk): Promise<Settled> {
+  const { finding, gap } = await desk.inTurn(() => examine(blob, report, desk));
+  if (!finding || finding.candidates.length === 0) return gap ?? { kind: "clear" };
+  const asked = await timed(report.timings, "confirm", () => ask(finding, report, desk));
+  if (!asked) return unavailable("no-confirmation");
+  const engine = await desk.engine();
+  const proven = await timed(report.timings, "confirm", () => prove(engine, finding, asked));
+  if (proven) return { kind: "match", ...proven };
+  return finding.overflow || asked.length < finding.candidates.length
+    ? unavailable("overflow")
+    : (gap ?? { kind: "cleared" });
+}
+
+/** Asks about all candidates as the page wants it, if there is anyone to ask. */
+async function ask({ candidates }: Finding, report: Report, desk: Desk): Promise<Asked[] | undefined> {
+  const { confirm: base, timeout, signal, onProgress } = desk;
+  if (base === undefined) return undefined;
+  const terms: Terms = { base, timeout, signal, report, onProgress };
+  if (desk.confirmation === "plain") return askPlainly(candidates, terms);
+  const oprf = desk.oprf();
+  return oprf && askPrivately(candidates, await desk.engine(), oprf, terms);
 }
 
 /**
  * Finds the first candidate that its answer makes a match.
  *
- * @throws EngineError if none is a match: `bad-answer` where an answer lacks the second hash that the manifest promises,
- * `overflow` where it is as full as can be.
+ * @throws if none is a match and not all answers say so: the first error, which may be of the answer; or EngineError
+ * `bad-answer` where an answer lacks the second hash that the manifest promises, `overflow` where it is as full as can be.
  */
-export function prove(engine: Engine, { candidates }: Finding, answers: readonly Answer[]): Proven | undefined {
-  let malformed: EngineError | undefined;
-  for (const [i, candidate] of candidates.entries()) {
-    const answer = answers[i];
-    if (!answer) continue;
+export async function prove(
+  engine: Engine,
+  { candidates }: Finding,
+  asked: readonly Asked[],
+): Promise<Proven | undefined> {
+  const errors: unknown[] = [];
+  for (const [i, answer] of asked.entries()) {
+    const candidate = candidates[i] as Finding["candidates"][number];
     try {
-      const { match, distance } = engine.call("confirmed", candidate, answer);
-      if (match) return { ...shown(candidate), secondHash: distance < 0 ? null : distance };
+      const given = await answer();
+      const { match, distance } = engine.call("confirmed", candidate, given);
+      if (!match) continue;
+      const nearest = given.hashes.findIndex(
+        (hash) => engine.call("confirmed", candidate, { listed: true, hashes: [hash] }).distance === distance,
+      );
+      const label = given.labels?.[Math.max(0, nearest)] ?? "";
+      return { ...shown(candidate), secondHash: distance < 0 ? null : distance, label };
     } catch (error) {
-      if (!(error instanceof EngineError)) throw error;
-      malformed = error; // unless another candidate is a match
+      errors.push(error); // unless another candidate is a match
     }
   }
-  if (malformed) throw malformed;
+  if (errors.length > 0) throw errors[0];
   return undefined;
 }
 
@@ -99,16 +145,16 @@ async function examine(blob: Blob, report: Report, desk: Desk): Promise<Examined
   desk.signal.throwIfAborted();
   if (blob.size > MAX_BYTES) return { gap: unsupported("too-large") };
   desk.onProgress({ phase: "read" });
-  const file = await timed(report, "read", () => read(blob, desk));
+  const file = await timed(report.timings, "read", () => read(blob, desk));
   if (!file) return { gap: unsupported("undecodable") };
   const { bytes, sha256 } = file;
   const engine = await desk.engine();
   desk.onProgress({ phase: "decode" });
-  const { pixels, gap } = await timed(report, "decode", () => see(bytes, engine, report, desk));
+  const { pixels, gap } = await timed(report.timings, "decode", () => see(bytes, engine, report, desk));
   desk.signal.throwIfAborted();
   desk.onProgress({ phase: "probe" });
   const query = { sha256, now: Date.now(), ...pixels };
-  const finding = await timed(report, "probe", async () => engine.call("check", query));
+  const finding = await timed(report.timings, "probe", async () => engine.call("check", query));
   note(finding, report);
   return { finding, gap: gap ?? (finding.featureless ? unsupported("featureless") : undefined) };
 }
@@ -153,38 +199,6 @@ function sniff(bytes: Uint8Array, engine: Engine): Sniffed | Gap {
   }
 }
 
-async function confirm(finding: Finding, base: string, report: Report, desk: Desk): Promise<Answer[]> {
-  const question = await confirmation.ask(finding.candidates.map(({ lane, key }) => ({ lane, bytes: key })));
-  desk.onProgress({ phase: "confirm", request: question.request });
-  const init = {
-    method: "POST",
-    body: question.request,
-    headers: { "Content-Type": CONTENT_TYPE },
-    cache: "no-store",
-    redirect: "error", // the keys go to the server that was configured, or nowhere
-  } as const;
-  const what = "confirmation";
-  return timed(report, "confirm", async () => {
-    report.requests++;
-    report.sent.push(question.request);
-    const response = await within(desk.timeout, what, desk.signal, (signal) =>
-      download(new URL(question.path, base).href, {
-        what,
-        limit: question.maxResponse,
-        type: CONTENT_TYPE,
-        timeout: desk.timeout,
-        signal,
-        init,
-      }),
-    ).catch((error: unknown) => {
-      const tooLong = error instanceof PresealError && error.code === "too-large";
-      throw tooLong ? new PresealError("bad-answer", error.message) : error;
-    });
-    report.received = response.length;
-    return question.answers(response);
-  });
-}
-
 function note(finding: Finding, report: Report): void {
   report.probes = finding.probes;
   report.candidates = finding.candidates.map(shown);
@@ -193,15 +207,6 @@ function note(finding: Finding, report: Report): void {
 
 function shown({ lane, probe, distance, window, orientation }: Candidate): Candidate {
   return { lane, probe, distance, window, orientation };
-}
-
-async function timed<T>(report: Report, step: keyof Report["timings"], work: () => Promise<T>): Promise<T> {
-  const start = performance.now();
-  try {
-    return await work();
-  } finally {
-    report.timings[step] = performance.now() - start;
-  }
 }
 
 /** Local work may take longer than one wait for the network. */

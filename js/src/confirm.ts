@@ -12,6 +12,8 @@ export interface Answer {
   listed: boolean;
   /** The PDQ hashes of the listed entries that have this key, 32 bytes each; none for digests. */
   hashes: Uint8Array[];
+  /** Their labels, or that of the entry without a hash. The plain protocol has none. */
+  labels?: string[];
 }
 
 /**
@@ -23,6 +25,8 @@ export interface Question<A> {
   /** Where the request goes, relative to the confirmation's base URL. */
   path: string;
   request: Uint8Array<ArrayBuffer>;
+  /** How many keys it has room for, as its length shows. */
+  slots: number;
   /** The most bytes that a well-formed response has. */
   maxResponse: number;
   /**
@@ -80,6 +84,7 @@ export const plain = {
     checkCount(keys);
     return {
       path: "plain",
+      slots: keys.length,
       request: Uint8Array.of(REQUEST, PLAIN, keys.length, ...keys.flatMap(keyBytes)),
       maxResponse: HEADER + keys.length * (1 + MAX_HASHES * HASH),
       answers: (response) => plainAnswers(response, keys.length),

@@ -16,6 +16,19 @@ export interface Download {
   onProgress?: (loaded: number) => void;
 }
 
+/** The error of a response with another status than it should have. */
+export class Refused extends PresealError {
+  readonly status: number;
+  /** After how many milliseconds the server wants to be asked again, if it says so. */
+  readonly retryAfter: number | undefined;
+
+  constructor(what: string, { status, headers }: Response) {
+    super("server", `${what}: the server answered ${status}`);
+    this.status = status;
+    this.retryAfter = retryAfter(headers.get("Retry-After"), Date.now());
+  }
+}
+
 /** No cookies, no referrer: a request says nothing of the page it comes from but its origin. */
 const PRIVATE: RequestInit = { credentials: "omit", referrerPolicy: "no-referrer" };
 
@@ -34,11 +47,19 @@ async function request(url: string, d: Download): Promise<Response> {
 }
 
 /** Only the status 200 carries what was asked for, or 206 where a part was. */
-function refuse({ status, headers }: Response, { what, type, init }: Download): PresealError | undefined {
+function refuse(response: Response, { what, type, init }: Download): PresealError | undefined {
+  const { status, headers } = response;
   const isPart = status === 206 && init?.headers !== undefined && "Range" in init.headers;
-  if (status !== 200 && !isPart) return new PresealError("server", `${what}: the server answered ${status}`);
+  if (status !== 200 && !isPart) return new Refused(what, response);
   if (type === undefined || headers.get("Content-Type")?.split(";", 1)[0] === type) return undefined;
   return new PresealError("bad-answer", `${what}: the response is not of the type ${type}`);
+}
+
+/** Seconds or a date (RFC 9110, section 10.2.3) as milliseconds from now. */
+function retryAfter(value: string | null, now: number): number | undefined {
+  if (value === null) return undefined;
+  const wait = /^\d{1,10}$/.test(value) ? 1000 * Number(value) : Date.parse(value) - now;
+  return Number.isNaN(wait) ? undefined : Math.max(0, wait);
 }
 
 /**

@@ -50,6 +50,8 @@ export interface Api {
   openSnapshot(file: Uint8Array): Result<object>;
   sniff(bytes: Uint8Array): Result<Sniffed>;
   check(query: Query): Result<Finding>;
+  /** Whether the snapshot lists an output of 64 bytes, and the bucket with the entries of its key. */
+  lookUp(output: Uint8Array): Result<{ listed: boolean; bucket: string }>;
   /** Whether candidate and answer make a match; distance is the second hash's, -1 if none was compared. */
   confirmed(
     candidate: Pick<Finding["candidates"][number], "lane" | "pdqs">,

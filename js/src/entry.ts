@@ -17,6 +17,9 @@ const FLAG_PDQ = 1;
 const FLAG_MORE = 2;
 const MAX_ENTRIES = 65536;
 
+/** The most bytes of a bucket. Most have a twentieth. */
+export const MAX_BUCKET = 1 << 20;
+
 /**
  * Finds the entries of an output's key in its bucket and opens them. A bucket is records in any order:
  *
@@ -24,10 +27,10 @@ const MAX_ENTRIES = 65536;
  * id 8 | nonce 12 | AES-256-GCM( flags 1 | PDQ 32 | label 32 ) 65 | tag 16
  * ```
  *
- * @throws PresealError `bad-answer` if the bucket is no row of records, lacks one of the entries, or one was changed.
+ * @throws PresealError `bad-answer` if the bucket is too long or no row of records, lacks one of the entries, or one was changed.
  */
 export async function openEntries(output: Output, bucket: Uint8Array): Promise<Entry[]> {
-  if (bucket.length % RECORD !== 0) throw malformed(`a bucket of ${bucket.length} bytes`);
+  if (bucket.length % RECORD !== 0 || bucket.length > MAX_BUCKET) throw malformed(`a bucket of ${bucket.length} bytes`);
   const secret = await crypto.subtle.importKey("raw", output, "HKDF", false, ["deriveBits"]);
   const entries: Entry[] = [];
   while (entries.length < MAX_ENTRIES) {

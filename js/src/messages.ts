@@ -43,6 +43,8 @@ export interface ManifestInfo {
   mark: Mark;
   /** How many bits of 256 may lie between the PDQ hashes of a picture and of an entry. */
   distance: number;
+  /** The confirmation server's public key of 32 bytes, and its id of 16 hexadecimal digits; none if nobody can be asked privately. */
+  oprf?: { keyId: string; publicKey: Uint8Array<ArrayBuffer> };
   /**
    * `capacity` is the number of entries up to which updates are deltas; `error` is the probability that a probe hits by
    * accident; `probes` are made of an upright picture.
@@ -79,13 +81,19 @@ export interface OpenProgress {
   total: number;
 }
 
-/** Which step of a check has begun. `request` is the body that is about to be sent. */
-export type CheckProgress = { phase: "read" | "decode" | "probe" } | { phase: "confirm"; request: Uint8Array };
+/**
+ * Which step of a check has begun. `request` is what is about to be sent, as in the report. `update`: the confirmation server
+ * has a newer list than the snapshot, which is looked for.
+ */
+export type CheckProgress =
+  | { phase: "read" | "decode" | "probe" | "update" }
+  | { phase: "confirm"; request: Uint8Array };
 
 /** The options of `Matcher.open`, checked, with absolute URLs. */
 export interface Settings {
   snapshot: string;
   confirm?: string;
+  confirmation: "private" | "plain";
   wasm?: string;
   trust: Trust;
   update: "auto" | "manual";
@@ -173,6 +181,7 @@ function isSettings(value: unknown): boolean {
   return (
     isText(value.snapshot) &&
     (value.confirm === undefined || isText(value.confirm)) &&
+    (value.confirmation === "private" || value.confirmation === "plain") &&
     (value.wasm === undefined || isText(value.wasm)) &&
     (value.update === "auto" || value.update === "manual") &&
     isCount(value.timeout) &&
@@ -224,6 +233,7 @@ function isVerdict(value: unknown): boolean {
       return (
         isText(value.lane) &&
         [value.probe, value.distance, value.window, value.orientation].every(isCount) &&
+        isText(value.label) &&
         (value.secondHash === null || isCount(value.secondHash))
       );
     case "unsupported":

@@ -8,11 +8,18 @@ export interface OpenOptions {
   trust: TrustOptions;
   /**
    * `"auto"`, the default: the worker looks for updates by itself, as often as the manifest's cache lifetime says (between a
-   * minute and twelve hours, an hour without one). `"manual"`: only `matcher.update()` does.
+   * minute and twelve hours, an hour without one), and when the confirmation server has a newer list.
+   * `"manual"`: only `matcher.update()` does.
    */
   update?: "auto" | "manual";
   /** The confirmation server's base. Without one, a candidate is `unavailable` with the reason `no-confirmation`. */
   confirm?: string | URL;
+  /**
+   * How candidates are asked about. `"private"`, the default: the server learns that somebody asks, and nothing of the file; a
+   * snapshot without a key for that makes candidates `unavailable` with the reason `no-confirmation`. `"plain"`: the server sees
+   * the candidates' keys. That is for development and for lists that are public anyway.
+   */
+  confirmation?: "private" | "plain";
   signal?: AbortSignal;
   onProgress?: (event: OpenProgress) => void;
   /** Creates the worker; for pages that serve worker.js from elsewhere. It must be a module worker. */
@@ -44,9 +51,13 @@ export async function settingsOf(options: OpenOptions): Promise<Settings> {
   const update = options.update ?? "auto";
   if (update !== "auto" && update !== "manual")
     throw new TypeError(`update: ${JSON.stringify(update)} is no way to update`);
+  const confirmation = options.confirmation ?? "private";
+  if (confirmation !== "private" && confirmation !== "plain")
+    throw new TypeError(`confirmation: ${JSON.stringify(confirmation)} is no way to confirm`);
   const settings: Settings = {
     snapshot: folderUrl("snapshot", options.snapshot),
     trust: await trustOf(options.trust),
+    confirmation,
     update,
     timeout,
   };

@@ -59,15 +59,21 @@ export class Session {
 
   /** Checks one file; see {@link check}. */
   async check(blob: Blob, signal: AbortSignal, onProgress: (event: CheckProgress) => void): Promise<Verdict> {
-    const { confirm, timeout } = this.#settings;
+    const { confirm, confirmation, timeout } = this.#settings;
     let serving: Serving | undefined;
+    const current = () => (serving ??= this.serving); // until the end of the check, whatever comes meanwhile
     const desk: Desk = {
-      engine: () => {
-        serving ??= this.serving; // until the end of the check, whatever comes meanwhile
-        return serving.running();
+      engine: () => current().running(),
+      oprf: () => current().info.oprf,
+      renew: async () => {
+        const before = current();
+        await this.#updater.renew(before, signal, () => onProgress({ phase: "update" }));
+        serving = undefined;
+        return current().info.file !== before.info.file;
       },
       inTurn: (work) => this.#inTurn(work, signal),
       confirm,
+      confirmation,
       timeout,
       signal,
       onProgress,

@@ -74,6 +74,12 @@ export class Updater {
     return this.#serving.info;
   }
 
+  /** Looks for an update of what has turned out to be out of date, unless there is one already. A failure is told to the page. */
+  async renew(outdated: Serving, signal: AbortSignal, onProgress: OnProgress): Promise<void> {
+    if (this.#serving !== outdated || this.#settings.update === "manual") return;
+    await this.update(signal, onProgress).catch(() => signal.throwIfAborted());
+  }
+
   /** Looks at once, unless that has failed lately: the snapshot has turned out to be of no use any longer. */
   hurry(): void {
     if (this.#failures > 0 || this.#settings.update === "manual") return;

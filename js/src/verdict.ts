@@ -7,8 +7,8 @@ export type Lane = "sha256" | "md5" | "phash" | "pdq";
 export type UnsupportedReason = (typeof UNSUPPORTED)[number];
 
 /**
- * Why there is no answer. `no-confirmation`: a candidate, and no confirmation server is configured; `overflow`: more
- * candidates than one confirmation may hold; `decoder-untrusted`: the browser falsifies the pixels it hands out (as
+ * Why there is no answer. `no-confirmation`: a candidate, and no confirmation server is configured, or the snapshot has no key
+ * to ask it with; `overflow`: more candidates than one confirmation may hold; `decoder-untrusted`: the browser falsifies the pixels it hands out (as
  * Firefox does with `privacy.resistFingerprinting`), so that a hash of them would mean nothing.
  */
 export type UnavailableReason = ErrorCode | "no-confirmation" | "overflow" | "decoder-untrusted";
@@ -31,7 +31,7 @@ export interface Candidate {
   orientation: number;
 }
 
-/** What the check saw and did. Nothing in it left the page, except `sent`. */
+/** What the check saw and did. Nothing in it left the page, except `sent` and the key's id. */
 export interface Report {
   /** The format found in the bytes ("jpeg", "png", …), or "" if none is known. */
   format: string;
@@ -41,19 +41,27 @@ export interface Report {
   /** How many variants of the file's keys were tested against the filters. */
   probes: number;
   candidates: Candidate[];
-  /** How many requests the check made. */
+  /** How many requests the check made to the confirmation server. */
   requests: number;
-  /** The bodies of those requests: every byte that left the page because of this file. */
+  /**
+   * What those requests say, in their order: the body of a question; of a request for entries, which has no body, the path below
+   * the server's base.
+   */
   sent: Uint8Array[];
-  /** How many bytes came back. */
+  /** How many bytes came back, headers aside. */
   received: number;
+  /** With which key the server was asked privately, by its id, and the slots of each question: 4, 8 or 16 for all candidates. */
+  asked?: { keyId: string; slots: number[] };
   /**
    * The picture's pHash as 16 hexadecimal digits and how sure each of its bits is (`margins[i]` belongs to bit 1 << i), its
    * PDQ hash as 64 hexadecimal digits, and PDQ's quality, 0 to 100.
    */
   picture?: { phash: string; margins: Float32Array; pdq: string; quality: number };
-  /** Milliseconds. */
-  timings: { read: number; decode: number; probe: number; confirm: number };
+  /**
+   * Milliseconds. `confirm` is the whole confirmation: above all `ask` (the question, and at first loading what that takes),
+   * `wait` (for the server) and `open` (the proof, the outputs, the entries).
+   */
+  timings: Record<"read" | "decode" | "probe" | "confirm" | "ask" | "wait" | "open", number>;
 }
 
 /**
@@ -61,10 +69,10 @@ export interface Report {
  *
  * - `clear`: no candidate. Nothing was sent.
  * - `cleared`: a candidate, and the confirmation said that it is not listed, or listed for another picture: one whose PDQ
- *   hash is farther away than the manifest's `distance`.
+ *   hash is farther away than the manifest's `distance`. Or the server had a newer list, and that one has no candidate.
  * - `match`: the confirmation proved a candidate, the first one that it did. `secondHash` is how many bits of 256 lie between
  *   the PDQ hashes of picture and entry, or null if there was none to compare: a digest is its own proof, and so is a key
- *   in a lane that the manifest marks `single-hash`.
+ *   in a lane that the manifest marks `single-hash`. `label` is the list's word for the entry, of 32 bytes at most, or "".
  * - `unsupported`: the file is not a picture that can be hashed. Never show it as clear.
  * - `unavailable`: the check could not be finished. Never show it as clear.
  *
@@ -76,7 +84,7 @@ export interface Report {
  */
 export type Verdict = { report: Report } & (
   | { kind: "clear" | "cleared" }
-  | ({ kind: "match"; secondHash: number | null } & Candidate)
+  | ({ kind: "match"; secondHash: number | null; label: string } & Candidate)
   | { kind: "unsupported"; reason: UnsupportedReason }
   | { kind: "unavailable"; reason: UnavailableReason }
 );
@@ -154,7 +162,7 @@ export function emptyReport(): Report {
     requests: 0,
     sent: [],
     received: 0,
-    timings: { read: 0, decode: 0, probe: 0, confirm: 0 },
+    timings: { read: 0, decode: 0, probe: 0, confirm: 0, ask: 0, wait: 0, open: 0 },
   };
 }
 

@@ -47,7 +47,7 @@ async function ask(
 ): Promise<Question<Output>> {
   checkCount(keys);
   const m = SIZES.find((size) => keys.length <= size) as number;
-  const [ristretto, id] = await Promise.all([load(), keyId(publicKey)]);
+  const [ristretto, id] = await Promise.all([load(), idOf(publicKey)]);
   if (!ristretto.isElement(publicKey)) throw new PresealError("corrupt", "confirmation: the public key is no element");
   const order = shuffled(m, random);
   const inputs: Uint8Array[] = [];
@@ -58,6 +58,7 @@ async function ask(
   const blinded = inputs.map((input) => ristretto.blind(input, random));
   return {
     path: "evaluate",
+    slots: m,
     request: Uint8Array.from([REQUEST, VERSION, SUITE, m, ...id, ...blinded.flatMap((one) => [...one.blinded])]),
     maxResponse: HEADER + m * ELEMENT + PROOF,
     answers(response) {
@@ -78,8 +79,13 @@ async function load(): Promise<Ristretto> {
   }
 }
 
+/** What names a key in manifests and in the paths of entries, 16 hexadecimal digits. */
+export async function keyIdOf(publicKey: Uint8Array): Promise<string> {
+  return [...(await idOf(publicKey))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 /** The first 8 bytes of SHA-256("preseal oprf key\n" key) name a key. */
-async function keyId(publicKey: Uint8Array): Promise<Uint8Array> {
+async function idOf(publicKey: Uint8Array): Promise<Uint8Array> {
   const named = Uint8Array.of(...new TextEncoder().encode("preseal oprf key\n"), ...publicKey);
   return new Uint8Array(await crypto.subtle.digest("SHA-256", named)).subarray(0, 8);
 }

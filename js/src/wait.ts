@@ -37,6 +37,20 @@ export async function within<T>(
   }
 }
 
+/** Runs work, and adds the milliseconds that it took to the sum of the name. */
+export async function timed<N extends string, T>(
+  sums: Record<N, number>,
+  name: N,
+  work: () => T | PromiseLike<T>,
+): Promise<T> {
+  const start = performance.now();
+  try {
+    return await work();
+  } finally {
+    sums[name] += performance.now() - start;
+  }
+}
+
 /** Waits for the milliseconds, or rejects with the signal's reason once that aborts. */
 export async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;

@@ -20,6 +20,8 @@ export interface Recorded {
   path: string;
   headers: IncomingHttpHeaders;
   body: Buffer;
+  /** The server's answer, once it has come to an end; none if the proxy answered itself. */
+  answer?: { status: number; body: Buffer };
 }
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -34,6 +36,8 @@ export interface Stage {
   requests: Recorded[];
   /** Paths that the proxy answers itself. One that ends with a slash stands for all files of that folder. */
   routes: Map<string, Handler>;
+  /** Other servers by the first name of the paths that lead to them, which they do not see. */
+  servers: Map<string, URL>;
   /** Runs work and returns the requests that were made meanwhile, or until a quarter of a second passed without one. */
   during(work: () => Promise<unknown>): Promise<Recorded[]>;
   close(): Promise<void>;
@@ -67,18 +71,21 @@ export async function openStage(): Promise<Stage> {
   const target = await printedUrl(child);
   const requests: Recorded[] = [];
   const routes = new Map<string, Handler>([[`/${BLANK}`, servePage]]);
+  const servers = new Map<string, URL>();
   const server = createServer((incoming, response) => {
     const { pathname } = new URL(incoming.url ?? "/", target);
     const handler = routes.get(pathname) ?? routes.get(pathname.replace(/[^/]*$/, ""));
     const chunks: Buffer[] = [];
     const { method = "", url: path = "", headers } = incoming;
-    const recorded = { method, path, headers, body: Buffer.alloc(0) };
+    const recorded: Recorded = { method, path, headers, body: Buffer.alloc(0) };
+    const [, name = "", rest = ""] = /^\/([^/]*)\/(.*)$/.exec(path) ?? [];
+    const other = servers.get(name);
     requests.push(recorded);
     incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
     incoming.on("end", () => {
       recorded.body = Buffer.concat(chunks);
       if (handler) handler(incoming, response);
-      else forward(recorded, incoming, response, target);
+      else forward(recorded, incoming, response, other ? new URL(rest, other) : new URL(path, target));
     });
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
@@ -87,6 +94,7 @@ export async function openStage(): Promise<Stage> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     requests,
     routes,
+    servers,
     async during(work) {
       const before = requests.length;
       await work();
@@ -105,13 +113,14 @@ export async function openStage(): Promise<Stage> {
   };
 }
 
-async function printedUrl(child: ChildProcess): Promise<URL> {
+/** The first URL that a server prints. */
+export async function printedUrl(child: ChildProcess): Promise<URL> {
   if (!child.stdout) throw new Error("no stdout");
   for await (const line of createInterface({ input: child.stdout })) {
     const url = /http:\/\/[^\s]+/.exec(line);
     if (url) return new URL(url[0]);
   }
-  throw new Error("preseal demo ended without printing its URL");
+  throw new Error("the server ended without printing its URL");
 }
 
 function servePage(_: IncomingMessage, response: ServerResponse): void {
@@ -121,8 +130,14 @@ function servePage(_: IncomingMessage, response: ServerResponse): void {
 
 function forward(recorded: Recorded, incoming: IncomingMessage, response: ServerResponse, target: URL): void {
   const { host: _, ...headers } = incoming.headers;
-  const outgoing = request(new URL(recorded.path, target), { method: recorded.method, headers }, (answer) => {
-    response.writeHead(answer.statusCode ?? 502, answer.headers);
+  const outgoing = request(target, { method: recorded.method, headers }, (answer) => {
+    const status = answer.statusCode ?? 502;
+    const chunks: Buffer[] = [];
+    answer.on("data", (chunk: Buffer) => chunks.push(chunk));
+    answer.on("end", () => {
+      recorded.answer = { status, body: Buffer.concat(chunks) };
+    });
+    response.writeHead(status, answer.headers);
     answer.pipe(response);
     answer.on("error", () => response.destroy());
   });

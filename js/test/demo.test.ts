@@ -68,9 +68,11 @@ describe("demo page", { timeout: 300_000 }, () => {
         const { ending, requests } = await demo.attach(() => demo.pick(path));
         assert.equal(ending.kind, "block", `${path}: ${ending.text}`);
         assert.match(ending.text, /was not sent/);
-        assert.deepEqual(names(requests), ["POST /v1/plain"]);
+        const questions = requests.filter(({ path }) => path.startsWith("/v1/"));
+        assert.deepEqual(names(questions), ["POST /v1/evaluate", "GET /v1/entries/"]);
         const left = await demo.textOf("#report .departures h3 .time");
-        assert.equal(left, `${requests[0]?.body.length} bytes`);
+        const [question, entries] = questions;
+        assert.equal(left, `${(question?.body.length ?? 0) + (entries?.path.length ?? 0) - "/v1/".length} bytes`);
       }
       assert.equal(await demo.page.$("#bob .theirs"), null);
     }));

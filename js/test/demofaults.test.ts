@@ -96,6 +96,9 @@ describe("demo page, when something is wrong", { timeout: 300_000 }, () => {
     ["confirm-down", /could not be reached/, "message"],
     ["confirm-500", /answered with an error/, "message"],
     ["confirm-garbage", /made no sense/, "hold"],
+    ["confirm-other-key", /another version of the list/, "message"],
+    ["confirm-bad-proof", /not the one the list names/, "hold"],
+    ["confirm-no-entry", /made no sense/, "hold"],
   ];
   for (const [fault, reason, whenOpen] of confirmFaults) {
     test(fault, () =>

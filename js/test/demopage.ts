@@ -177,7 +177,7 @@ export function sealedIn(requests: Recorded[]): Recorded[] {
 
 /** The requests as "METHOD /path", for messages. */
 export function names(requests: Recorded[]): string[] {
-  return requests.map(({ method, path }) => `${method} ${path.replace(/^\/relay\/.*/, "/relay/")}`);
+  return requests.map(({ method, path }) => `${method} ${path.replace(/^(\/relay|\/v1\/entries)\/.*/, "$1/")}`);
 }
 
 /** What Chromium logs of its own when a request fails, as it must under some faults. */

@@ -7,6 +7,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
+import type { Asked } from "../ask.js";
 import { prove } from "../check.js";
 import type { Answer } from "../confirm.js";
 import { Engine, EngineError, type Finding } from "../engine.js";
@@ -179,7 +180,7 @@ test("a candidate is a match if its answer proves it", async () => {
     [[bare, near(0), near(0)], "sha256", null],
   ];
   for (const [i, [answers, lane, secondHash]] of cases.entries()) {
-    const proven = prove(engine, finding, answers);
+    const proven = await prove(engine, finding, answers.map(asked));
     assert.deepEqual([proven?.lane, proven?.secondHash], [lane, secondHash], `case ${i}`);
   }
   for (const answers of [
@@ -187,12 +188,16 @@ test("a candidate is a match if its answer proves it", async () => {
     [no, near(32), bare],
     [no, bare, near(256)],
   ]) {
-    assert.throws(() => prove(engine, finding, answers), code("bad-answer"));
+    await assert.rejects(prove(engine, finding, answers.map(asked)), code("bad-answer"));
   }
   // An answer as full as can be may leave the near one out.
   const full = near(...new Array<number>(254).fill(64));
-  assert.throws(() => prove(engine, finding, [no, full, no]), code("overflow"));
-  assert.equal(prove(engine, finding, [no, full, near(7)])?.lane, "phash");
+  await assert.rejects(prove(engine, finding, [no, full, no].map(asked)), code("overflow"));
+  assert.equal((await prove(engine, finding, [no, full, near(7)].map(asked)))?.lane, "phash");
+  // Of several entries the one that is near has the label.
+  const labels = ["far", "near", "farther"];
+  assert.equal((await prove(engine, finding, [no, { ...near(40, 7, 90), labels }].map(asked)))?.label, "near");
+  assert.equal((await prove(engine, finding, [{ ...bare, labels: ["only"] }].map(asked)))?.label, "only");
 });
 
 test("what is signed by nobody trusted, changed, too old or out of date is refused", async () => {
@@ -248,6 +253,11 @@ test("pictures hash as the vectors say, bit for bit", async () => {
     assert.deepEqual([...(picture?.margins ?? [])].map(hexOf), margins, name);
   }
 });
+
+/** An answer that is there already. */
+function asked(answer: Answer): Asked {
+  return async () => answer;
+}
 
 /** The PDQ hash of the picture that was found, with its first n bits flipped. */
 function flipped({ picture }: Finding, n: number): Uint8Array {

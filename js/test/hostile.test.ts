@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { after, before, test } from "node:test";
-import { LabPage } from "./labpage.js";
+import { asked, LabPage } from "./labpage.js";
 
 let page: LabPage;
 
@@ -80,7 +80,7 @@ for (const part of ["check", "confirmed"]) {
     assert.deepEqual([first.outcome.kind, first.outcome.reason], ["unavailable", "engine-failed"]);
     const second = await page.check("listed");
     assert.equal(second.outcome.kind, "match");
-    assert.deepEqual(second.requests, ["POST /v1/plain"]);
+    assert.deepEqual(asked(second.requests), ["POST evaluate", "GET entries"]);
   });
 }
 
@@ -136,8 +136,11 @@ test("a report shows what was sent, even if the worker is lost before the answer
   assert.equal(await page.open({ worker: page.sabotage("mute", code) }), "");
   const { outcome, requests } = await page.check("listed");
   assert.deepEqual([outcome.kind, outcome.reason, outcome.requests], ["unavailable", "engine-failed", 1]);
-  assert.equal(requests[0], "POST /v1/plain");
-  assert.deepEqual([...(page.stage.requests.find(({ path }) => path === "/v1/plain")?.body ?? [])], outcome.sent);
+  assert.deepEqual(asked(requests), ["POST evaluate"]);
+  assert.deepEqual(
+    [...(page.stage.requests.filter(({ path }) => path === "/v1/evaluate").at(-1)?.body ?? [])],
+    outcome.sent,
+  );
 });
 
 test("pixels that the browser falsifies are not hashed", async () => {
@@ -157,13 +160,14 @@ test("pixels that the browser falsifies are not hashed", async () => {
 
 test("a worker answers nonsense, and a page of another version, with an error and goes on", async () => {
   const trust = { roles: [], threshold: 1, origin: "", purpose: "", minVersion: 0 };
+  const settings = { snapshot: "", confirmation: "private", trust, update: "auto", timeout: 1 };
   const messages = [
     null,
     "text",
     { id: {} },
     { type: "check", id: 5 },
     { type: "toString", id: 6 },
-    { type: "open", id: 7, version: "0.0.0-other", settings: { snapshot: "", trust, update: "auto", timeout: 1 } },
+    { type: "open", id: 7, version: "0.0.0-other", settings },
     { type: "ping" },
   ];
   const replies = (await page.call("provoke", messages, 4)) as { type: string; id?: number; code?: string }[];

@@ -19,6 +19,7 @@ export interface LabOptions {
   trust: OpenOptions["trust"];
   update?: "auto" | "manual";
   confirm?: string;
+  confirmation?: "private" | "plain";
   timeout?: number;
   /** The URL of a module worker to use instead of the package's. */
   worker?: string;
@@ -32,11 +33,14 @@ export interface Summary {
   error?: string;
   lane?: string;
   secondHash?: number | null;
+  label?: string;
   probes?: number;
   candidates?: Candidate[];
   requests?: number;
   sent?: number[];
   received?: number;
+  asked?: Verdict["report"]["asked"];
+  timings?: Verdict["report"]["timings"];
   format?: string;
   phash?: string;
   pdq?: string;
@@ -122,7 +126,8 @@ export async function say(word: string): Promise<void> {
 export async function load(name: string, url: string): Promise<void> {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url}: ${response.status}`);
-  files.set(name, new File([await response.blob()], name));
+  const blob = await response.blob();
+  files.set(name, new File([blob], name, { type: blob.type }));
 }
 
 /** Keeps a file of the given bytes. */
@@ -253,12 +258,14 @@ function outcomeOf(verdict: Verdict): Summary {
   return {
     kind,
     ...("reason" in verdict && { reason: verdict.reason }),
-    ...(verdict.kind === "match" && { lane: verdict.lane, secondHash: verdict.secondHash }),
+    ...(verdict.kind === "match" && { lane: verdict.lane, secondHash: verdict.secondHash, label: verdict.label }),
     probes: report.probes,
     candidates: report.candidates,
     requests: report.requests,
     sent: report.sent.flatMap((body) => [...body]),
     received: report.received,
+    ...(report.asked && { asked: report.asked }),
+    timings: report.timings,
     format: report.format,
     ...(report.picture && { phash: report.picture.phash, pdq: report.picture.pdq }),
   };

@@ -46,6 +46,11 @@ export function tabOf(page: Page, close: () => Promise<void>): Tab {
   return { call: ((name: string, ...args: unknown[]) => page.evaluate(run, name, args)) as Call, close };
 }
 
+/** Of requests, those to a confirmation server at /v1/, without what is different each time. */
+export function asked(requests: string[]): string[] {
+  return requests.flatMap((request) => /^(\w+) \/v1\/(\w+)/.exec(request)?.slice(1, 3).join(" ") ?? []);
+}
+
 /** Serves a module worker that runs the code given before the package's own; returns its path. */
 export function sabotage({ routes }: Stage, name: string, code: string): string {
   const headers = {

@@ -5,9 +5,10 @@ import { parseReply, parseRequest } from "../messages.js";
 import { emptyReport } from "../verdict.js";
 
 const trust = { roles: [{ name: "authority", keys: ["k"] }], threshold: 1, origin: "", purpose: "", minVersion: 0 };
-const settings = { snapshot: "https://example.org/", trust, update: "auto", timeout: 1 };
+const settings = { snapshot: "https://example.org/", confirmation: "private", trust, update: "auto", timeout: 1 };
 const report = emptyReport();
-const match = { kind: "match", lane: "pdq", probe: 1, distance: 0, window: 0, orientation: 7, secondHash: 31, report };
+const place = { lane: "pdq", probe: 1, distance: 0, window: 0, orientation: 7 };
+const match = { kind: "match", ...place, secondHash: 31, label: "", report };
 
 const arrival = { stored: true, source: "delta", downloaded: 5 };
 const info = { version: 3, ...arrival };
@@ -57,6 +58,8 @@ const neither: unknown[] = [
   { type: "open", id: 1, version: "0", settings: { ...settings, trust: { ...trust, roles: [null] } } },
   { type: "open", id: 1, version: "0", settings: { ...settings, update: "never" } },
   { type: "open", id: 1, version: "0", settings: { ...settings, timeout: -1 } },
+  { type: "open", id: 1, version: "0", settings: { ...settings, confirmation: "public" } },
+  { type: "open", id: 1, version: "0", settings: { ...settings, confirmation: undefined } },
   { type: "open", id: 1, version: "0", settings, kept: {} },
   { type: "check", id: 2, blob: new Uint8Array(1) },
   { type: "check", id: 0, blob: new Blob() },
@@ -77,6 +80,7 @@ const neither: unknown[] = [
   { type: "checked", id: 1, verdict: { ...match, orientation: "7" } },
   { type: "checked", id: 1, verdict: { ...match, secondHash: undefined } },
   { type: "checked", id: 1, verdict: { ...match, secondHash: -1 } },
+  { type: "checked", id: 1, verdict: { ...match, label: undefined } },
   { type: "checked", id: 1, verdict: { kind: "unsupported", report } },
   { type: "failed", id: 1, code: "nonsense", message: "" },
   { type: "progress", id: 1 },

@@ -20,6 +20,7 @@ test("options get their defaults, folders end with a slash", async () => {
     snapshot: "https://example.org/lists/",
     confirm: "https://example.org/v1/",
     trust: { roles: [authority], threshold: 1, origin: "", purpose: "", minVersion: 0 },
+    confirmation: "private",
     update: "auto",
     timeout: 10_000,
   });
@@ -88,6 +89,7 @@ const mistakes: [name: string, options: object, type: typeof TypeError | typeof 
   ],
   ["a threshold of zero", { snapshot, trust: { roles, threshold: 0 } }, RangeError],
   ["a negative version", { snapshot, trust: { roles, minVersion: -1 } }, RangeError],
+  ["a way to confirm that is none", { snapshot, trust: [key], confirmation: "public" }, TypeError],
   ["a way to update that is none", { snapshot, trust: [key], update: "never" }, TypeError],
   ["a timeout of zero", { snapshot, trust: [key], timeout: 0 }, RangeError],
   ["an endless timeout", { snapshot, trust: [key], timeout: Number.POSITIVE_INFINITY }, RangeError],

@@ -128,7 +128,7 @@ test("a file that is checked during an update is answered by the snapshot it beg
     response.writeHead(200, { "Content-Type": "application/vnd.preseal.confirm" });
     response.end(Buffer.from([2, 0, count, ...Array<number>(count).fill(0)]));
   });
-  assert.equal(await tab.open({ confirm: "/slow/" }), "");
+  assert.equal(await tab.open({ confirm: "/slow/", confirmation: "plain" }), "");
   const checking = tab.call("check", "1");
   lab.lists.serve("v2");
   assert.equal(await tab.call("update"), 2);

@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/preseal/preseal/matcher/snapshot"
 	"github.com/preseal/preseal/tools/internal/keys"
 	"github.com/preseal/preseal/tools/internal/list"
 	"github.com/preseal/preseal/tools/internal/publish"
@@ -95,8 +94,6 @@ func (p *publisher) publish(ctx context.Context, now time.Time) error {
 	}
 	mux := http.NewServeMux()
 	server.Routes(mux, folder)
-	index := list.NewIndex(p.list, files.Opened.KeyBits(snapshot.PDQ))
-	mux.Handle("POST /v1/plain", server.Plain(func() *list.Index { return index }))
 	p.serving.Store(mux)
 	p.version.Store(folder.Manifest().Version)
 	return nil
