@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 )
 
-// jpeg walks through the segments up to the first scan (ITU-T T.81, annex B) and
-// looks for the end of the image behind it.
+// jpeg walks through the segments up to the first scan (ITU-T T.81, annex B).
+// Whether the coded data is whole is the decoder's to say.
 func (f *file) jpeg(info *Info) error {
 	at := int64(2)
 	framed := false
@@ -27,7 +27,7 @@ func (f *file) jpeg(info *Info) error {
 			at += 2
 			continue
 		case marker == 0xda && framed:
-			return f.jpegEnd(at + 2 + length)
+			return nil
 		case marker == 0xd9 || marker == 0xda || length < 2:
 			return fail(Undecodable, "the file has no frame header")
 		case marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc:
@@ -42,24 +42,6 @@ func (f *file) jpeg(info *Info) error {
 		at += 2 + length
 	}
 	return fail(Undecodable, "more than %d segments before the first scan", maxParts)
-}
-
-// jpegEnd looks for the marker that ends the image. Browsers differ in what they
-// make of a truncated file, so it is refused for all of them. Within coded data
-// 0xff is followed by 0: the marker cannot occur there by chance.
-func (f *file) jpegEnd(at int64) error {
-	buf := make([]byte, 32<<10)
-	for at < f.size-1 {
-		part := buf[:min(int64(len(buf)), f.size-at)]
-		if err := f.read(at, part); err != nil {
-			return err
-		}
-		if bytes.Contains(part, []byte{0xff, 0xd9}) {
-			return nil
-		}
-		at += int64(len(part)) - 1 // the marker may lie across two parts
-	}
-	return fail(Undecodable, "the file ends within the image")
 }
 
 // exifOrientation finds the orientation in the first directory of an EXIF

@@ -23,6 +23,8 @@ const (
 	NotAnImage  = "not-an-image" // no picture format that Sniff knows
 	Undecodable = "undecodable"  // a picture format, but damaged
 	TooLarge    = "too-large"    // over MaxBytes or MaxPixels
+	TooComplex  = "too-complex"  // of more parts than any encoder makes
+	Format      = "format"       // a kind of picture that is not decoded
 )
 
 // An Error says why a file cannot be hashed.

@@ -99,6 +99,20 @@ type reducer struct {
 }
 
 func newReducer(w, h int) *reducer {
+	x, y, grain := grid(w, h)
+	boxesX, boxesY := len(x)-1, len(y)-1
+	sums := (w + 2*grain - 1) / (2 * grain)
+	return &reducer{
+		w: w, h: h, boxesX: boxesX, boxesY: boxesY, grain: grain, edges: x,
+		redBlue: make([]uint64, sums), greenAlpha: make([]uint64, sums),
+		luma: make([]uint64, boxesX), cover: make([]uint64, boxesX),
+		white: make([]uint16, 0, boxesX*boxesY), black: make([]uint16, 0, boxesX*boxesY),
+	}
+}
+
+// grid divides a picture into boxes: the columns and rows where they begin, and
+// at last where the picture ends. Each is the sample of a plane.
+func grid(w, h int) (x, y []int, grain int) {
 	width, grain := max(1, w/detail), 1
 	switch { // wide boxes are whole grains, but for the last one
 	case width >= 7:
@@ -106,22 +120,17 @@ func newReducer(w, h int) *reducer {
 	case width >= 4:
 		width, grain = 4, 2
 	}
-	boxesX, boxesY := w/width, h/max(1, h/detail)
-	sums := (w + 2*grain - 1) / (2 * grain)
-	r := &reducer{
-		w: w, h: h, boxesX: boxesX, boxesY: boxesY, grain: grain,
-		edges:   make([]int, boxesX+1),
-		redBlue: make([]uint64, sums), greenAlpha: make([]uint64, sums),
-		luma: make([]uint64, boxesX), cover: make([]uint64, boxesX),
-		white: make([]uint16, 0, boxesX*boxesY), black: make([]uint16, 0, boxesX*boxesY),
-	}
-	for i := range r.edges {
-		if r.edges[i] = i * w / boxesX; grain > 1 {
-			r.edges[i] = i * width
+	x, y = make([]int, w/width+1), make([]int, h/max(1, h/detail)+1)
+	for i := range x {
+		if x[i] = i * w / (len(x) - 1); grain > 1 {
+			x[i] = i * width
 		}
 	}
-	r.edges[boxesX] = w
-	return r
+	for i := range y {
+		y[i] = i * h / (len(y) - 1)
+	}
+	x[len(x)-1] = w
+	return x, y, grain
 }
 
 // rgba takes the next row, four bytes a pixel.
