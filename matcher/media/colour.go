@@ -32,8 +32,10 @@ func (d *decoder) want() {
 // luma makes a grey picture of the decoded components, on the grid that
 // FromImage uses: a hash depends on it.
 func (d *decoder) luma() phash.Luma {
-	x, y, _ := grid(d.width, d.height)
-	out := phash.Luma{W: len(x) - 1, H: len(y) - 1}
+	x, y := columns(nil, d.width), make([]int, boxRows(d.height)+1)
+	for i := range y {
+		y[i] = i * d.height / (len(y) - 1)
+	}
 	var planes [4][]uint16
 	for i, c := range d.components {
 		if !c.wanted {
@@ -48,8 +50,7 @@ func (d *decoder) luma() phash.Luma {
 		c.plane = nil
 	}
 	d.colour.mix(&planes)
-	out.Pix = planes[0]
-	return out
+	return phash.Luma{Pix: planes[0], W: len(x) - 1, H: len(y) - 1}
 }
 
 // mix makes the luma of all components, in the plane of the first.
