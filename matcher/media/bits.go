@@ -22,7 +22,7 @@ func (b *bitReader) restart() { b.acc, b.n, b.extra, b.ended = 0, 0, 0, false }
 // check fails if what was read is not what the file holds.
 func (b *bitReader) check() error {
 	if b.wrong {
-		return fail(Undecodable, "the coded data before byte %d has a wrong code", b.at())
+		return damaged("the coded data has a code that is none")
 	}
 	if b.n < b.extra { // some were taken
 		return b.missing()

@@ -28,7 +28,7 @@ func newHuffman(counts *[16]byte, values []byte) (*huffman, error) {
 			symbol := values[at]
 			h.values[at], h.most = symbol, max(h.most, symbol)
 			if code >= 1<<length {
-				return nil, fail(Undecodable, "a Huffman table has more codes than fit")
+				return nil, damaged("a Huffman table has more codes than fit")
 			}
 			if length <= lookBits {
 				first := code << (lookBits - length)

@@ -92,10 +92,6 @@ func scaled(table *[64]uint16, side int) *[64]int64 {
 // store transforms the side × side coefficients of the block at x, y, clears
 // them, and puts the samples into their place. Each is rounded once.
 func (c *component) store(coefs *[64]int32, x, y, side int) {
-	if side == 1 {
-		c.plane[y*c.strideX+x] = c.sample(int64(coefs[0])*c.quant[0], quantBits)
-		return
-	}
 	basis := &bases[side]
 	var half [64]int64 // 8 a row: frequencies down, samples across
 	for v := range side {
@@ -127,6 +123,9 @@ func (c *component) store(coefs *[64]int32, x, y, side int) {
 		}
 	}
 }
+
+// flat returns the sample of a block of which the lowest frequency is kept.
+func (c *component) flat(f int32) uint16 { return c.sample(int64(f)*c.quant[0], quantBits) }
 
 // sample makes one of a number with so many fractional bits.
 func (c *component) sample(v int64, bits uint) uint16 {

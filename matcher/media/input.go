@@ -9,6 +9,9 @@ import (
 // slice of a Blob, which takes a fraction of a millisecond to get.
 const chunk = 128 << 10
 
+// most is how many bytes are looked at in one: a segment.
+const most = 1<<16 - 1
+
 // An input reads a file of size bytes forwards, in chunks, and no further than
 // it is asked to. It passes over what nobody wants to see.
 type input struct {
@@ -36,17 +39,16 @@ func (in *input) more() bool {
 	if in.err != nil || n <= 0 {
 		return false
 	}
-	if cap(in.store) < rest+n {
-		in.store = append(make([]byte, 0, rest+in.piece), in.buf[in.pos:]...)
-	} else {
-		copy(in.store[:rest], in.buf[in.pos:])
+	if in.store == nil {
+		in.store = make([]byte, most+in.piece)
 	}
+	copy(in.store, in.buf[in.pos:])
 	in.buf, in.pos = in.store[:rest+n], 0
 	got, err := in.r.ReadAt(in.buf[rest:], in.behind)
 	if got < n { // nothing half-read is looked at
 		in.buf = in.buf[:rest]
 		if in.err = err; err == nil || err == io.EOF {
-			in.err = fail(Undecodable, "the file ends at byte %d of %d", in.behind+int64(got), in.size)
+			in.err = damaged("the file is shorter than it was")
 		}
 		return false
 	}
@@ -54,7 +56,7 @@ func (in *input) more() bool {
 	return true
 }
 
-// next returns the next n bytes, 65,535 at most, which stay valid until the
+// next returns the next n bytes, as many as most at most, which stay valid until the
 // next call.
 func (in *input) next(n int) ([]byte, error) {
 	for len(in.buf)-in.pos < n {
@@ -84,7 +86,7 @@ func (in *input) missing() error {
 	if in.err != nil {
 		return in.err
 	}
-	return fail(Undecodable, "the file ends within the image")
+	return damaged("the file ends within the image")
 }
 
 // marker passes over everything up to the next marker, and over that. Coded

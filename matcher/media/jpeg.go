@@ -104,14 +104,14 @@ func newDecoder(r io.ReaderAt, size int64) *decoder {
 func (d *decoder) decode() error {
 	in := d.bits.input
 	if in.size > MaxBytes {
-		return fail(TooLarge, "the file has %d bytes, more than %d", in.size, MaxBytes)
+		return tooManyBytes(in.size)
 	}
 	start, err := in.next(2)
 	if err != nil {
 		return err
 	}
 	if start[0] != 0xff || start[1] != markerSOI {
-		return fail(Undecodable, "the file does not begin with a picture")
+		return damaged("the file does not begin with a picture")
 	}
 	for range maxSegments {
 		marker, err := in.segment()
@@ -138,11 +138,11 @@ func (d *decoder) decode() error {
 // come before the end of the image are not missed: encoders may leave them out.
 func (d *decoder) complete() error {
 	if d.components == nil {
-		return fail(Undecodable, "the file has no frame header")
+		return damaged("the file has no frame header")
 	}
 	for _, c := range d.components {
 		if c.wanted && !c.done && c.coefs == nil {
-			return fail(Undecodable, "the file has no scan with component %d", c.id)
+			return damaged("a component has no scan")
 		}
 	}
 	return nil

@@ -35,8 +35,21 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Reason + ": " + e.detail }
 
+// fail and damaged are called in so many places that inlining them would cost
+// kilobytes.
+//
+//go:noinline
 func fail(reason, format string, args ...any) error {
 	return &Error{Reason: reason, detail: fmt.Sprintf(format, args...)}
+}
+
+// damaged is the error of a file that does not follow its format.
+//
+//go:noinline
+func damaged(what string) error { return &Error{Undecodable, what} }
+
+func tooManyBytes(n int64) error {
+	return fail(TooLarge, "the file has %d bytes, more than %d", n, MaxBytes)
 }
 
 // checkSize rejects dimensions that no picture has or that are not looked at.

@@ -1,21 +1,12 @@
 package media
 
-// lowest decodes n groups of a scan of the lowest frequency, DC (ITU-T T.81,
-// G.1.2.1): its upper bits, or one more.
-func (d *decoder) lowest(s *scan, x, y, n int) {
-	b := &d.bits
+// lower decodes n groups of a pass that brings one more bit of the lowest
+// frequency (ITU-T T.81, G.1.2.1).
+func (d *decoder) lower(s *scan, x, y, n int) {
 	for end := x + n; x < end; x++ {
 		for i := range s.blocks {
-			u := &s.blocks[i]
-			if s.high > 0 {
-				if bit := b.take(1); u.wanted {
-					u.of(x, y, d.side)[0] |= int16(bit << s.low)
-				}
-				continue
-			}
-			u.dc += b.extended(uint(b.symbol(u.codes)))
-			if u.wanted {
-				u.of(x, y, d.side)[0] = int16(u.component.dc << s.low)
+			if bit := d.bits.take(1); s.blocks[i].wanted {
+				s.blocks[i].of(x, y, d.side)[0] |= int16(bit << s.low)
 			}
 		}
 	}
@@ -110,12 +101,18 @@ func (c *component) render(side int) {
 	if low := c.coming[0]; low > 0 { // the middle of what the bits to come can add
 		c.level += c.quant[0] * (1<<low - 1) >> (quantBits - 8 + 1)
 	}
-	var coefs [64]int32
-	for i := range c.strideX * c.strideY {
-		for k, v := range c.coefs[i*side*side : (i+1)*side*side] {
-			coefs[k] = int32(v)
+	if side == 1 {
+		for i, v := range c.coefs {
+			c.plane[i] = c.flat(int32(v))
 		}
-		c.store(&coefs, i%c.strideX, i/c.strideX, side)
+	} else {
+		var coefs [64]int32
+		for i := range c.strideX * c.strideY {
+			for k, v := range c.coefs[i*side*side : (i+1)*side*side] {
+				coefs[k] = int32(v)
+			}
+			c.store(&coefs, i%c.strideX, i/c.strideX, side)
+		}
 	}
 	c.coefs = nil
 }

@@ -54,14 +54,14 @@ func (d *decoder) scan() (done bool, err error) {
 
 func (d *decoder) scanHeader(p []byte) (*scan, error) {
 	if d.components == nil {
-		return nil, fail(Undecodable, "a scan comes before the frame header")
+		return nil, damaged("a scan comes before the frame header")
 	}
 	if len(p) < 1 || len(p) < 4+2*int(p[0]) {
-		return nil, short("scan header")
+		return nil, damaged("a scan header is too short")
 	}
 	n := int(p[0])
 	if n < 1 || n > len(d.components) {
-		return nil, fail(Undecodable, "a scan has %d components", n)
+		return nil, damaged("a scan has no components, or too many")
 	}
 	end := p[1+2*n:]
 	s := &scan{from: int(end[0]), to: int(end[1]), high: uint(end[2] >> 4), low: uint(end[2] & 15)}
@@ -70,7 +70,7 @@ func (d *decoder) scanHeader(p []byte) (*scan, error) {
 	}
 	if s.from > s.to || s.to > 63 || s.low > 13 || s.high > 0 && s.high != s.low+1 ||
 		d.progressive && (s.from == 0) != (s.to == 0) || s.from > 0 && n > 1 {
-		return nil, fail(Undecodable, "a scan is of frequencies %d to %d and bits %d to %d", s.from, s.to, s.high, s.low)
+		return nil, damaged("a scan brings frequencies or bits that do not exist")
 	}
 	for i := range n {
 		if err := d.inScan(s, p[1+2*i:], n == 1); err != nil {
@@ -78,7 +78,7 @@ func (d *decoder) scanHeader(p []byte) (*scan, error) {
 		}
 	}
 	if len(s.blocks) > 10 {
-		return nil, fail(Undecodable, "a group has %d blocks, more than 10", len(s.blocks))
+		return nil, damaged("a group has more than 10 blocks")
 	}
 	return s, nil
 }
@@ -88,7 +88,7 @@ func (d *decoder) inScan(s *scan, p []byte, alone bool) error {
 	var b block
 	for _, c := range s.components {
 		if c.id == p[0] {
-			return fail(Undecodable, "a scan has component %d twice", c.id)
+			return damaged("a scan has a component twice")
 		}
 	}
 	for _, c := range d.components {
@@ -97,20 +97,20 @@ func (d *decoder) inScan(s *scan, p []byte, alone bool) error {
 		}
 	}
 	if b.component == nil {
-		return fail(Undecodable, "a scan has component %d, which the frame has not", p[0])
+		return damaged("a scan has a component that the frame has not")
 	}
 	first, second := p[1]>>4, p[1]&15
 	if first > 3 || second > 3 {
-		return fail(Undecodable, "a scan names the Huffman tables %d and %d", first, second)
+		return damaged("a scan names a Huffman table that cannot be")
 	}
 	if s.from == 0 && s.high == 0 {
 		if b.codes = d.dc[first]; b.codes == nil || b.codes.most > 15 {
-			return fail(Undecodable, "the Huffman table %d is missing or not for DC", first)
+			return damaged("a Huffman table for DC is missing")
 		}
 	}
 	if s.to > 0 {
 		if b.band = d.ac[second]; b.band == nil {
-			return fail(Undecodable, "the Huffman table %d for AC is missing", second)
+			return damaged("a Huffman table for AC is missing")
 		}
 	}
 	c := b.component
@@ -146,7 +146,7 @@ func (d *decoder) wants(s *scan) bool {
 func (d *decoder) prepare(s *scan) error {
 	// A block has one bit at least.
 	if s.from == 0 && int64(s.groupsX*s.groupsY*len(s.blocks)) > 8*d.bits.left() {
-		return fail(Undecodable, "the file is too short for its picture")
+		return damaged("the file is too short for its picture")
 	}
 	for i := range s.blocks {
 		if !d.progressive {
@@ -160,7 +160,7 @@ func (d *decoder) prepare(s *scan) error {
 		}
 		for k := s.from; k <= s.to; k++ {
 			if s.high > 0 && c.coming[k] != int8(s.high) || s.from > 0 && c.coefs == nil {
-				return fail(Undecodable, "a pass over frequency %d comes before its turn", k)
+				return damaged("a pass comes before its turn")
 			}
 		}
 		if c.quant != nil {
@@ -168,7 +168,7 @@ func (d *decoder) prepare(s *scan) error {
 		}
 		table := d.quants[c.table]
 		if table == nil {
-			return fail(Undecodable, "the quantisation table %d is missing", c.table)
+			return damaged("a quantisation table is missing")
 		}
 		c.quant, c.level = scaled(table, d.side), 128<<8
 		samples := c.strideX * c.strideY * d.side * d.side
@@ -203,17 +203,6 @@ func (c *component) pass(s *scan, d *decoder) {
 
 // groups reads all groups of blocks, and the restart markers between them.
 func (d *decoder) groups(s *scan) error {
-	var some func(s *scan, x, y, n int)
-	switch {
-	case !d.progressive:
-		some = d.sequential
-	case s.from == 0:
-		some = d.lowest
-	case s.high == 0:
-		some = d.band
-	default:
-		some = d.refined
-	}
 	d.bits.restart()
 	left, restarts := d.interval, 0
 	for y := range s.groupsY {
@@ -229,7 +218,16 @@ func (d *decoder) groups(s *scan) error {
 				n = min(n, left)
 				left -= n
 			}
-			some(s, x, y, n)
+			switch {
+			case s.from == 0 && s.high == 0:
+				d.first(s, x, y, n)
+			case s.from == 0:
+				d.lower(s, x, y, n)
+			case s.high == 0:
+				d.band(s, x, y, n)
+			default:
+				d.refined(s, x, y, n)
+			}
 			if err := d.bits.check(); err != nil {
 				return err
 			}
@@ -246,7 +244,7 @@ func (d *decoder) restart(s *scan, number int) error {
 		return err
 	}
 	if int(marker) != markerRST0+number%8 {
-		return fail(Undecodable, "marker %#02x is in the place of restart marker %d", marker, number%8)
+		return damaged("a restart marker is missing")
 	}
 	d.bits.restart()
 	s.skip = 0

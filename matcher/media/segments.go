@@ -40,7 +40,7 @@ func (in *input) payload() ([]byte, error) {
 	}
 	n := int(binary.BigEndian.Uint16(length))
 	if n < 2 {
-		return nil, fail(Undecodable, "a segment has the length %d", n)
+		return nil, damaged("a segment is too short")
 	}
 	return in.next(n - 2)
 }
@@ -69,7 +69,7 @@ func (d *decoder) tables(marker byte) error {
 		return d.codes(p)
 	case markerDRI:
 		if len(p) < 2 {
-			return short("restart interval")
+			return damaged("a restart interval is too short")
 		}
 		d.interval = int(binary.BigEndian.Uint16(p))
 	case markerAPP0:
@@ -87,17 +87,15 @@ func (d *decoder) tables(marker byte) error {
 	return nil
 }
 
-func short(what string) error { return fail(Undecodable, "a %s is too short", what) }
-
 // quantisation takes the tables of a DQT segment (B.2.4.1).
 func (d *decoder) quantisation(p []byte) error {
 	for len(p) > 0 {
 		wide, id := int(p[0]>>4), p[0]&15
 		if wide > 1 || id > 3 {
-			return fail(Undecodable, "a quantisation table is marked %#02x", p[0])
+			return damaged("a quantisation table has no place")
 		}
 		if p = p[1:]; len(p) < 64<<wide {
-			return short("quantisation table")
+			return damaged("a quantisation table is too short")
 		}
 		table := new([64]uint16)
 		for i := range table {
@@ -115,17 +113,17 @@ func (d *decoder) codes(p []byte) error {
 	for len(p) > 0 {
 		class, id := p[0]>>4, p[0]&15
 		if class > 1 || id > 3 {
-			return fail(Undecodable, "a Huffman table is marked %#02x", p[0])
+			return damaged("a Huffman table has no place")
 		}
 		if len(p) < 17 {
-			return short("Huffman table")
+			return damaged("a Huffman table is too short")
 		}
 		counts, total := (*[16]byte)(p[1:]), 0
 		for _, n := range counts {
 			total += int(n)
 		}
 		if p = p[17:]; total > 256 || total > len(p) {
-			return short("Huffman table")
+			return damaged("a Huffman table is too short")
 		}
 		h, err := newHuffman(counts, p[:total])
 		if err != nil {
@@ -144,10 +142,10 @@ func (d *decoder) codes(p []byte) error {
 // components are wanted.
 func (d *decoder) frame(p []byte) error {
 	if d.components != nil {
-		return fail(Undecodable, "the file has two frame headers")
+		return damaged("the file has two frame headers")
 	}
 	if len(p) < 6 || len(p) < 6+3*int(p[5]) {
-		return short("frame header")
+		return damaged("a frame header is too short")
 	}
 	if p[0] != 8 {
 		return fail(Format, "the picture has %d bits a sample", p[0])
@@ -164,11 +162,11 @@ func (d *decoder) frame(p []byte) error {
 		q := p[6+3*i:]
 		c := &component{id: q[0], h: int(q[1] >> 4), v: int(q[1] & 15), table: q[2]}
 		if c.h < 1 || c.h > 4 || c.v < 1 || c.v > 4 || c.table > 3 {
-			return fail(Undecodable, "component %d has the sampling %d×%d and the table %d", c.id, c.h, c.v, c.table)
+			return damaged("a component has no sampling factors, or no table")
 		}
 		for _, other := range d.components {
 			if other.id == c.id {
-				return fail(Undecodable, "two components are called %d", c.id)
+				return damaged("two components have one name")
 			}
 		}
 		for k := range c.coming {
@@ -177,11 +175,9 @@ func (d *decoder) frame(p []byte) error {
 		d.hMost, d.vMost = max(d.hMost, c.h), max(d.vMost, c.v)
 		d.components = append(d.components, c)
 	}
-	over := func(a, b int) int { return (a + b - 1) / b }
 	for _, c := range d.components {
-		c.width, c.height = over(d.width*c.h, d.hMost), over(d.height*c.v, d.vMost)
-		c.blocksX, c.blocksY = over(c.width, 8), over(c.height, 8)
-		c.strideX, c.strideY = c.h*over(d.width, 8*d.hMost), c.v*over(d.height, 8*d.vMost)
+		c.width, c.blocksX, c.strideX = measure(d.width, c.h, d.hMost)
+		c.height, c.blocksY, c.strideY = measure(d.height, c.v, d.vMost)
 	}
 	if d.side == 0 {
 		d.side = scale(d.width, d.height)
@@ -202,4 +198,11 @@ func scale(w, h int) int {
 		n *= 2
 	}
 	return n
+}
+
+// measure returns the length of a component in its own pixels, where the
+// picture's is n; how many blocks cover it, and with those that fill up groups.
+func measure(n, factor, most int) (own, blocks, stride int) {
+	own = (n*factor + most - 1) / most
+	return own, (own + 7) / 8, (n + 8*most - 1) / (8 * most) * factor
 }

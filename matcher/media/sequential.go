@@ -5,21 +5,22 @@ import "math/bits"
 // zeroRun is the symbol for sixteen coefficients that are zero.
 const zeroRun = 0xf0
 
-// sequential decodes n groups of a sequential scan, from group x of row y on
-// (ITU-T T.81, F.2.2). Most of the time goes by here: the bits are in local
-// variables, and what nobody wants is passed over several coefficients at once.
-func (d *decoder) sequential(s *scan, x, y, n int) {
+// first decodes n groups of a sequential scan, or of the first pass over the
+// lowest frequency, from group x of row y on (ITU-T T.81, F.2.2 and G.1.2.1).
+// Most of the time goes by here: the bits are in local variables, and what
+// nobody wants is passed over several coefficients at once.
+func (d *decoder) first(s *scan, x, y, n int) {
 	b := &d.bits
 	acc, have, buf, pos := b.acc, b.n, b.buf, b.pos
-	var coefs [64]int32
+	var coefs [64]int32 // of a block, as d.place has them
 	for end := x + n; x < end; x++ {
 		for i := range s.blocks {
 			u := &s.blocks[i]
-			last, runs, codes := 0, u.band.runs, u.codes
+			last, codes := 0, u.codes
 			if u.wanted {
 				last = d.last
 			}
-			for k := 0; k < 64; {
+			for k := 0; k <= s.to; {
 				if have < 32 {
 					if word, ok := plainWord(buf, pos); ok {
 						acc |= uint64(bits.ReverseBytes32(word)) << (32 - have)
@@ -32,7 +33,7 @@ func (d *decoder) sequential(s *scan, x, y, n int) {
 					}
 				}
 				if k > last {
-					r := runs[acc>>(64-runBits)]
+					r := u.band.runs[acc>>(64-runBits)]
 					if next := k + int(r&0xff); next <= 64 && r != 0 {
 						used := uint(r >> 16)
 						acc <<= used & 63
@@ -78,8 +79,14 @@ func (d *decoder) sequential(s *scan, x, y, n int) {
 				have -= length + size
 				k++
 			}
-			if u.wanted {
-				u.store(&coefs, x*u.nx+u.x, y*u.ny+u.y, d.side)
+			switch bx, by := x*u.nx+u.x, y*u.ny+u.y; {
+			case !u.wanted:
+			case d.progressive:
+				u.coefs[(by*u.strideX+bx)*d.side*d.side] = int16(coefs[0] << s.low)
+			case d.side == 1:
+				u.plane[by*u.strideX+bx] = u.flat(coefs[0])
+			default:
+				u.store(&coefs, bx, by, d.side)
 			}
 		}
 	}
