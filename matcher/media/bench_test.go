@@ -2,7 +2,6 @@ package media
 
 import (
 	"bytes"
-	"fmt"
 	"image"
 	"image/draw"
 	"image/jpeg"
@@ -63,7 +62,7 @@ func BenchmarkJPEG(b *testing.B) {
 			b.ReportMetric(own[m], "ms")
 			b.ReportMetric(own[m]/whole[m], "of-image/jpeg")
 			b.ReportMetric(hash[m], "hash-ms")
-			b.Log(fmt.Sprintf("%d bytes, %d×%d samples", len(file), l.W, l.H))
+			b.Logf("%d bytes, %d×%d samples", len(file), l.W, l.H)
 		})
 	}
 }

@@ -13,7 +13,7 @@ type bitReader struct {
 	n     uint
 	extra uint // how many zeros were added behind the end of the data
 	ended bool
-	wrong bool // there was a code that is none
+	wrong bool // there was a code that cannot be
 }
 
 // restart forgets the bits that are left of one interval.
@@ -22,7 +22,7 @@ func (b *bitReader) restart() { b.acc, b.n, b.extra, b.ended = 0, 0, 0, false }
 // check fails if what was read is not what the file holds.
 func (b *bitReader) check() error {
 	if b.wrong {
-		return damaged("the coded data has a code that is none")
+		return damaged("the coded data has a code that cannot be")
 	}
 	if b.n < b.extra { // some were taken
 		return b.missing()
@@ -71,8 +71,7 @@ func plainWord(buf []byte, pos int) (word uint32, ok bool) {
 
 // oneByte returns the next byte of data, 0 behind its end.
 func (b *bitReader) oneByte() byte {
-	if !b.ended && b.pos+2 > len(b.buf) {
-		b.more() // the last byte of a file cannot be told from half a marker
+	for !b.ended && b.pos+2 > len(b.buf) && b.more() { // 0xff says nothing alone
 	}
 	if b.ended || b.pos == len(b.buf) {
 		b.ended = true

@@ -28,10 +28,13 @@ func (d *decoder) band(s *scan, x, y, n int) {
 				s.skip = 1<<run - 1 + int(b.take(uint(run)))
 				break
 			}
-			k += run
 			v := b.extended(size) << s.low
-			if k < 64 && int(d.place[k]) < len(coefs) {
-				coefs[d.place[k]] = int16(v)
+			if k += run; k > s.to {
+				b.wrong = true
+				return
+			}
+			if i := int(d.place[k]); i < len(coefs) {
+				coefs[i] = int16(v)
 			}
 		}
 	}
@@ -57,7 +60,11 @@ func (d *decoder) refined(s *scan, x, y, n int) {
 					v = 1 << s.low
 				}
 			}
-			if k = d.correct(s, coefs, k, run); k <= s.to && v != 0 {
+			if k = d.correct(s, coefs, k, run); v != 0 {
+				if k > s.to {
+					b.wrong = true
+					return
+				}
 				coefs[zigzag[k]] = v
 			}
 			k++

@@ -234,6 +234,9 @@ func (d *decoder) groups(s *scan) error {
 			x += n
 		}
 	}
+	if s.skip > 0 {
+		return damaged("a band ends in blocks that are not there")
+	}
 	return nil
 }
 

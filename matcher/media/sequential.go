@@ -63,7 +63,10 @@ func (d *decoder) first(s *scan, x, y, n int) {
 					have -= length
 					break
 				}
-				k += run
+				if k += run; k > 63 {
+					b.wrong = true
+					return
+				}
 				if k <= last {
 					v := int32(acc >> 1 >> (63 - size))
 					if acc>>63 == 0 { // F.2.2.1, EXTEND
