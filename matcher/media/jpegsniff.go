@@ -41,7 +41,7 @@ func (f *file) jpeg(info *Info) error {
 		}
 		at += 2 + length
 	}
-	return fail(Undecodable, "more than %d segments before the first scan", maxParts)
+	return fail(TooComplex, "more than %d segments before the first scan", maxParts)
 }
 
 // exifOrientation finds the orientation in the first directory of an EXIF

@@ -1,6 +1,7 @@
 // Package media turns attachments into what can be hashed: it recognises a
 // file by its content, reads its dimensions and EXIF orientation without
-// decoding it, and reduces decoded pixels to a small grey picture.
+// decoding it, decodes JPEG at the scale that hashing needs, and reduces pixels
+// that others decoded to the same small grey picture.
 //
 // Three rules make a picture the same one wherever it is decoded. The upright
 // image is hashed, with the EXIF orientation applied. Transparent pictures are

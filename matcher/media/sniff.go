@@ -27,8 +27,9 @@ const (
 
 // Sniff recognises the format of a file of size bytes by its content, never by
 // its name, and reads the picture's dimensions. It reads the first 64 KiB of r,
-// and small pieces of what lies behind. Errors are *Error, but for those of r itself; with TooLarge and
-// Undecodable the format is still filled in.
+// and small pieces of what lies behind. Errors are *Error, but for those of r
+// itself; with TooLarge, TooComplex and Undecodable the format is still filled
+// in.
 func Sniff(r io.ReaderAt, size int64) (Info, error) {
 	if size <= 0 {
 		return Info{Orientation: 1}, fail(Empty, "the file has no bytes")
@@ -242,7 +243,7 @@ func (f *file) webp(info *Info) error {
 func (f *file) avif(info *Info, at, end int64, want string, parts *int) error {
 	for at+8 <= end {
 		if *parts++; *parts > maxParts {
-			return fail(Undecodable, "more than %d boxes", maxParts)
+			return fail(TooComplex, "more than %d boxes", maxParts)
 		}
 		var b [16]byte
 		if err := f.read(at, b[:8]); err != nil {
