@@ -36,6 +36,7 @@ func main() {
 		"applyDelta":   function(e.applyDelta),
 		"openSnapshot": function(e.openSnapshot),
 		"sniff":        function(sniff),
+		"decode":       function(e.decode),
 		"check":        function(e.check),
 		"confirmed":    function(e.confirmed),
 	})
@@ -46,7 +47,11 @@ func main() {
 type engine struct {
 	manifest *snapshot.Manifest // opened last
 	matcher  *matcher.Matcher   // of the snapshot opened last
-	pixels   []byte             // reused: linear memory never shrinks
+	// Reused: linear memory never shrinks.
+	strip   []byte
+	reducer media.Reducer
+	// What decode made for the next check.
+	decoded []phash.Luma
 }
 
 // openManifest(note: Uint8Array, trust, now: ms)
@@ -144,12 +149,13 @@ func (e *engine) applyDelta(args []js.Value) (any, error) {
 	return map[string]any{"file": uint8Array(file)}, nil
 }
 
-// openSnapshot(file: Uint8Array): the snapshot goes on to read from it, so it must stay as it is.
+// openSnapshot(source): the snapshot goes on to read from it, so it must stay as it is.
 func (e *engine) openSnapshot(args []js.Value) (any, error) {
 	if e.manifest == nil {
 		return nil, errors.New("no manifest is open")
 	}
-	s, err := snapshot.OpenAt(readerAt{args[0]}, e.manifest)
+	r, _ := source(args[0])
+	s, err := snapshot.OpenAt(r, e.manifest)
 	if err != nil {
 		return nil, err
 	}
@@ -157,9 +163,10 @@ func (e *engine) openSnapshot(args []js.Value) (any, error) {
 	return map[string]any{}, nil
 }
 
-// sniff(file: Uint8Array)
+// sniff(source)
 func sniff(args []js.Value) (any, error) {
-	info, err := media.Sniff(readerAt{args[0]}, int64(args[0].Length()))
+	r, size := source(args[0])
+	info, err := media.Sniff(r, size)
 	if err != nil {
 		return nil, err
 	}
@@ -168,8 +175,22 @@ func sniff(args []js.Value) (any, error) {
 	}, nil
 }
 
-// check({sha256: Uint8Array, now: ms, rgba?: Uint8Array, width, height})
+// decode(source, orientation): decodes a JPEG for the next check.
+func (e *engine) decode(args []js.Value) (any, error) {
+	e.decoded = nil
+	r, size := source(args[0])
+	luma, err := media.FromJPEG(r, size, args[1].Int())
+	if err != nil {
+		return nil, err
+	}
+	e.decoded = []phash.Luma{luma}
+	return map[string]any{}, nil
+}
+
+// check({sha256: Uint8Array, now: ms, decoded?: true, rgba?: Uint8Array, width, height})
 func (e *engine) check(args []js.Value) (any, error) {
+	decoded := e.decoded
+	e.decoded = nil // a picture is for one check
 	if e.matcher == nil {
 		return nil, errors.New("no snapshot is open")
 	}
@@ -178,16 +199,13 @@ func (e *engine) check(args []js.Value) (any, error) {
 	if err != nil || copy(q.SHA256[:], digest) != len(q.SHA256) {
 		return nil, errors.New("sha256 is not 32 bytes")
 	}
-	if rgba := args[0].Get("rgba"); !rgba.IsUndefined() {
-		if e.pixels, err = copyBytes(rgba, 4*media.MaxPixels, e.pixels); err != nil {
-			return nil, err
+	if args[0].Get("decoded").Truthy() {
+		if q.Pictures = decoded; decoded == nil {
+			return nil, errors.New("no picture is decoded")
 		}
-		white, black, err := media.FromRGBA(e.pixels, args[0].Get("width").Int(), args[0].Get("height").Int())
-		if err != nil {
+	} else if rgba := args[0].Get("rgba"); !rgba.IsUndefined() {
+		if q.Pictures, err = e.reduce(rgba, args[0].Get("width").Int(), args[0].Get("height").Int()); err != nil {
 			return nil, err
-		}
-		if q.Pictures = []phash.Luma{white}; black != nil {
-			q.Pictures = append(q.Pictures, *black)
 		}
 	}
 	f, err := e.matcher.Check(q, moment(args[0].Get("now")))
@@ -218,6 +236,34 @@ func (e *engine) check(args []js.Value) (any, error) {
 		}
 	}
 	return finding, nil
+}
+
+// reduce copies pixels in strips of some rows.
+func (e *engine) reduce(rgba js.Value, w, h int) ([]phash.Luma, error) {
+	if err := e.reducer.Reset(w, h); err != nil {
+		return nil, err
+	}
+	const stripBytes = 256 << 10
+	rows := max(1, stripBytes/(4*w))
+	if cap(e.strip) < 4*w*rows {
+		e.strip = make([]byte, 4*w*rows)
+	}
+	for at, n := 0, rgba.Length(); at < n; {
+		strip := e.strip[:min(4*w*rows, n-at)]
+		js.CopyBytesToGo(strip, rgba.Call("subarray", at, at+len(strip)))
+		if err := e.reducer.Write(strip); err != nil {
+			return nil, err
+		}
+		at += len(strip)
+	}
+	white, black, err := e.reducer.Luma()
+	if err != nil {
+		return nil, err
+	}
+	if black == nil {
+		return []phash.Luma{white}, nil
+	}
+	return []phash.Luma{white, *black}, nil
 }
 
 // confirmed({lane, pdqs: Uint8Array[]}, {listed, hashes: Uint8Array[]}):
@@ -265,7 +311,10 @@ func uint8Array(b []byte) js.Value {
 }
 
 // function makes a JavaScript function out of a Go one. Its panics, most of
-// which come from arguments of the wrong type, end as fatal errors.
+// which come from arguments of the wrong type, end as fatal errors. Inlined, it
+// would be there once for every function.
+//
+//go:noinline
 func function(f func(args []js.Value) (any, error)) js.Func {
 	return js.FuncOf(func(_ js.Value, args []js.Value) (result any) {
 		defer func() {
@@ -312,15 +361,39 @@ func copyBytes(v js.Value, most int, buf []byte) ([]byte, error) {
 
 func moment(ms js.Value) time.Time { return time.UnixMilli(int64(ms.Float())) }
 
-// A readerAt reads pieces of a Uint8Array without copying the rest.
-type readerAt struct{ array js.Value }
+// source returns what a Uint8Array holds, or what {size, read} reads: read(at,
+// length) returns a Uint8Array of that length, at once.
+func source(v js.Value) (io.ReaderAt, int64) {
+	if read := v.Get("read"); read.Type() == js.TypeFunction {
+		return readerAt{v, "read"}, int64(v.Get("size").Float())
+	}
+	return readerAt{v, "subarray"}, int64(v.Length())
+}
 
-func (r readerAt) ReadAt(p []byte, at int64) (int, error) {
-	if at >= int64(r.array.Length()) {
+// A readerAt reads pieces of a file without copying the rest.
+type readerAt struct {
+	file   js.Value
+	method string
+}
+
+func (r readerAt) ReadAt(p []byte, at int64) (n int, err error) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case js.Error: // thrown by read
+			n, err = 0, p
+		default:
+			panic(p)
+		}
+	}()
+	if r.method == "subarray" && at >= int64(r.file.Length()) { // which it takes for the end
 		return 0, io.EOF
 	}
-	n := js.CopyBytesToGo(p, r.array.Call("subarray", int(at), int(at)+len(p)))
-	if n < len(p) {
+	second := len(p)
+	if r.method == "subarray" {
+		second += int(at)
+	}
+	if n = js.CopyBytesToGo(p, r.file.Call(r.method, int(at), second)); n < len(p) {
 		return n, io.EOF
 	}
 	return n, nil

@@ -11,7 +11,6 @@ import (
 	"image"
 	"image/draw"
 	"image/gif"
-	"image/jpeg"
 	"image/png"
 	"io"
 	"os"
@@ -23,11 +22,8 @@ import (
 	"github.com/preseal/preseal/matcher/phash"
 )
 
-// Format is the reason why a picture in a known format is not decoded here. The other reasons are those of media.Error.
-const Format = "format"
-
-// Picture is one file. Reason is empty if the file is a picture that could be decoded, and else says why not; then
-// Planes is empty, but the digests are there.
+// Picture is one file. Reason is empty if the file is a picture that could be decoded, and else says why not, as
+// media.Error does; then Planes is empty, but the digests are there.
 type Picture struct {
 	SHA256 [32]byte
 	MD5    [16]byte
@@ -37,12 +33,11 @@ type Picture struct {
 	Detail error // what the decoder said, if Reason is not empty
 }
 
-// decoders are the formats that can be decoded here.
+// decoders are the formats that can be decoded here, beside JPEG, which package media decodes.
 var decoders = map[string]struct {
 	config func(io.Reader) (image.Config, error)
 	decode func(io.Reader) (image.Image, error)
 }{
-	"jpeg": {jpeg.DecodeConfig, jpeg.Decode},
 	"png":  {png.DecodeConfig, png.Decode},
 	"gif":  {gif.DecodeConfig, gif.Decode},
 	"webp": {webp.DecodeConfig, decodeWebP},
@@ -91,9 +86,17 @@ func (p *Picture) decode(ctx context.Context, r io.ReaderAt, size int64) (reason
 	if p.Info, err = media.Sniff(r, size); err != nil {
 		return reasonOf(err), err
 	}
+	if p.Info.Format == "jpeg" {
+		luma, err := media.FromJPEG(&readerAt{ctx, r}, size, p.Info.Orientation)
+		if err != nil {
+			return reasonOf(err), err
+		}
+		p.Planes = []phash.Luma{luma}
+		return "", nil
+	}
 	d, ok := decoders[p.Info.Format]
 	if !ok || p.Info.Format == "webp" && animated(r) {
-		return Format, fmt.Errorf("this kind of %s is not decoded here", p.Info.Format)
+		return media.Format, fmt.Errorf("this kind of %s is not decoded here", p.Info.Format)
 	}
 	section := func() io.Reader { return &reader{ctx, io.NewSectionReader(r, 0, size)} }
 	c, err := d.config(section())
@@ -170,4 +173,16 @@ func (r *reader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return r.r.Read(p)
+}
+
+type readerAt struct {
+	ctx context.Context
+	r   io.ReaderAt
+}
+
+func (r *readerAt) ReadAt(p []byte, at int64) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.ReadAt(p, at)
 }
