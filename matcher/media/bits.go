@@ -102,12 +102,23 @@ func (b *bitReader) take(count uint) int32 {
 	return v
 }
 
-// extended returns the next count bits as a coefficient: half of the numbers
-// of that many bits stand for negative ones (F.2.2.1, EXTEND).
+// extended returns the next count bits as a coefficient.
 func (b *bitReader) extended(count uint) int32 {
-	v := b.take(count)
-	if v < 1<<count>>1 {
-		v -= 1<<count - 1
+	if b.n < 32 {
+		b.refill()
+	}
+	v := extended(b.acc, count)
+	b.acc <<= count
+	b.n -= count
+	return v
+}
+
+// extended makes a coefficient of the bits at the top: half of the numbers of
+// that many bits stand for negative ones (F.2.2.1, EXTEND).
+func extended(acc uint64, count uint) int32 {
+	v := int32(acc >> 1 >> ((63 - count) & 63))
+	if int64(acc) >= 0 {
+		v -= 1<<(count&31) - 1
 	}
 	return v
 }

@@ -89,8 +89,8 @@ func scaled(table *[64]uint16, side int) *[64]int64 {
 	return out
 }
 
-// store transforms the side × side coefficients of the block at x, y, clears
-// them, and puts the samples into their place. Each is rounded once.
+// store transforms the side × side coefficients of the block at x, y, and puts
+// the samples into their place. Each is rounded once.
 func (c *component) store(coefs *[64]int32, x, y, side int) {
 	basis := &bases[side]
 	var half [64]int64 // 8 a row: frequencies down, samples across
@@ -102,7 +102,6 @@ func (c *component) store(coefs *[64]int32, x, y, side int) {
 				for i, share := range &basis[u] {
 					row[i] += f * share
 				}
-				coefs[v*side+u] = 0
 			}
 		}
 	}

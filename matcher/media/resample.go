@@ -30,23 +30,34 @@ func overlaps(edges []int, n, per int) []overlap {
 
 // resample averages the samples of every box, down and then across.
 func resample(pix []uint16, stride int, across, down []overlap) []uint16 {
-	out := make([]uint16, 0, len(across)*len(down))
+	out := make([]uint16, len(across)*len(down))
 	end := across[len(across)-1]
 	narrow := make([]uint64, end.first+len(end.shares)) // a row, times 65536
-	for _, rows := range down {
-		clear(narrow)
+	for y, rows := range down {
 		for k, share := range rows.shares {
 			row := pix[(rows.first+k)*stride:][:len(narrow)]
+			if k == 0 {
+				for i, v := range row {
+					narrow[i] = uint64(share) * uint64(v)
+				}
+				continue
+			}
 			for i, v := range row {
 				narrow[i] += uint64(share) * uint64(v)
 			}
 		}
-		for _, o := range across {
+		line := out[y*len(across):][:len(across)]
+		for x := range across {
+			o := &across[x]
 			sum := uint64(1 << 31)
-			for k, share := range o.shares {
-				sum += uint64(share) * narrow[o.first+k]
+			if len(o.shares) == 1 {
+				sum += narrow[o.first] << 16
+			} else {
+				for k, share := range o.shares {
+					sum += uint64(share) * narrow[o.first+k]
+				}
 			}
-			out = append(out, uint16(sum>>32))
+			line[x] = uint16(sum >> 32)
 		}
 	}
 	return out

@@ -12,15 +12,50 @@ const zeroRun = 0xf0
 func (d *decoder) first(s *scan, x, y, n int) {
 	b := &d.bits
 	acc, have, buf, pos := b.acc, b.n, b.buf, b.pos
-	var coefs [64]int32 // of a block, as d.place has them
 	for end := x + n; x < end; x++ {
 		for i := range s.blocks {
 			u := &s.blocks[i]
-			last, codes := 0, u.codes
-			if u.wanted {
-				last = d.last
+			if have < 32 {
+				if word, ok := plainWord(buf, pos); ok {
+					acc |= uint64(bits.ReverseBytes32(word)) << (32 - have)
+					have += 32
+					pos += 4
+				} else {
+					b.acc, b.n, b.pos = acc, have, pos
+					b.refill()
+					acc, have, buf, pos = b.acc, b.n, b.buf, b.pos
+				}
 			}
-			for k := 0; k <= s.to; {
+			e := uint(u.codes.look[acc>>(64-lookBits)])
+			length, size := e>>8, e&15
+			if e == 0 {
+				l, symbol := u.codes.find(acc)
+				if l == 0 {
+					b.wrong = true
+					return
+				}
+				length, size = l, uint(symbol)
+			}
+			acc <<= length & 63
+			v := extended(acc, size)
+			acc <<= size & 63
+			have -= length + size
+			k := 1
+			if u.wanted {
+				u.dc += v
+				at := (y*u.ny+u.y)*u.strideX + x*u.nx + u.x
+				switch {
+				case d.progressive:
+					u.coefs[at*d.side*d.side] = int16(u.dc << s.low)
+				case d.side == 1:
+					u.plane[at] = u.flat(u.dc)
+				default:
+					b.acc, b.n, b.pos = acc, have, pos
+					k = d.kept(u, at)
+					acc, have, buf, pos = b.acc, b.n, b.buf, b.pos
+				}
+			}
+			for k <= s.to {
 				if have < 32 {
 					if word, ok := plainWord(buf, pos); ok {
 						acc |= uint64(bits.ReverseBytes32(word)) << (32 - have)
@@ -32,66 +67,54 @@ func (d *decoder) first(s *scan, x, y, n int) {
 						acc, have, buf, pos = b.acc, b.n, b.buf, b.pos
 					}
 				}
-				if k > last {
-					r := u.band.runs[acc>>(64-runBits)]
-					if next := k + int(r&0xff); next <= 64 && r != 0 {
-						used := uint(r >> 16)
-						acc <<= used & 63
-						have -= used
-						k = next
-						if r&runEnds != 0 {
-							break
-						}
-						continue
+				r := u.band.runs[acc>>(64-runBits)]
+				if next := k + int(r&0xff); next <= 64 && r != 0 {
+					used := uint(r >> 16)
+					acc <<= used & 63
+					have -= used
+					k = next
+					if r&runEnds != 0 {
+						break
 					}
+					continue
 				}
-				// One code, and the bits that follow it.
-				e := uint(codes.look[acc>>(64-lookBits)])
-				length, size, run := e>>8, e&15, int(e>>4&15)
-				if e == 0 {
-					l, symbol := codes.find(acc)
-					if l == 0 {
-						b.wrong = true
-						return
-					}
-					length, size, run = l, uint(symbol&15), int(symbol>>4)
-				}
-				acc <<= length & 63
-				if k == 0 {
-					codes, run = u.band, 0
-				} else if size == 0 && run != 15 {
-					have -= length
+				length, symbol := u.band.find(acc)
+				size := uint(symbol & 15)
+				acc <<= (length + size) & 63
+				have -= length + size
+				if length > 0 && size == 0 && symbol != zeroRun {
 					break
 				}
-				if k += run; k > 63 {
+				if k += int(symbol>>4) + 1; length == 0 || k > 64 {
 					b.wrong = true
 					return
 				}
-				if k <= last {
-					v := int32(acc >> 1 >> (63 - size))
-					if acc>>63 == 0 { // F.2.2.1, EXTEND
-						v -= 1<<size - 1
-					}
-					if k == 0 {
-						v += u.dc
-						u.dc = v
-					}
-					coefs[d.place[k&63]&63] = v
-				}
-				acc <<= size & 63
-				have -= length + size
-				k++
-			}
-			switch bx, by := x*u.nx+u.x, y*u.ny+u.y; {
-			case !u.wanted:
-			case d.progressive:
-				u.coefs[(by*u.strideX+bx)*d.side*d.side] = int16(coefs[0] << s.low)
-			case d.side == 1:
-				u.plane[by*u.strideX+bx] = u.flat(coefs[0])
-			default:
-				u.store(&coefs, bx, by, d.side)
 			}
 		}
 	}
 	b.acc, b.n, b.pos = acc, have, pos
+}
+
+// kept decodes the frequencies of a block that are kept, stores it, and returns
+// the first of the others, 64 if there are none to come.
+func (d *decoder) kept(u *block, at int) int {
+	b, k := &d.bits, 1
+	coefs := [64]int32{u.dc}
+	for k <= d.last {
+		symbol := b.symbol(u.band)
+		size := uint(symbol & 15)
+		if size == 0 && symbol != zeroRun {
+			k = 64
+			break
+		}
+		v := b.extended(size)
+		if k += int(symbol >> 4); k > 63 {
+			b.wrong = true
+			break
+		}
+		coefs[d.place[k]] = v
+		k++
+	}
+	u.store(&coefs, at%u.strideX, at/u.strideX, d.side)
+	return k
 }
