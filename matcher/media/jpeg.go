@@ -49,6 +49,10 @@ func FromJPEG(r io.ReaderAt, size int64, orientation int) (phash.Luma, error) {
 	return upright(d.luma(), orientation), nil
 }
 
+// Scale returns at which scale FromJPEG decodes a picture of w×h pixels: 1/8,
+// 1/4, 1/2 or 1, of which it is the denominator.
+func Scale(w, h int) int { return 8 / scale(w, h) }
+
 // A decoder decodes one file. Its memory is bounded by the scaled picture.
 type decoder struct {
 	bits bitReader

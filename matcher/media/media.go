@@ -14,9 +14,13 @@ import "fmt"
 
 // Limits on what is looked at. Above them a file is too large to check.
 const (
-	MaxBytes  = 512 << 20 // of a file
-	MaxPixels = 1 << 27   // of a picture, width times height
+	MaxBytes  = 1 << 32 // of a file
+	MaxPixels = 1 << 27 // of a picture, width times height
 )
+
+// MaxSide is the most samples that a side of a plane has which this package
+// makes.
+const MaxSide = 2*detail - 1
 
 // Reasons why a file cannot be hashed.
 const (
@@ -31,17 +35,17 @@ const (
 // An Error says why a file cannot be hashed.
 type Error struct {
 	Reason string // one of the constants above
-	detail string
+	Detail string // for people
 }
 
-func (e *Error) Error() string { return e.Reason + ": " + e.detail }
+func (e *Error) Error() string { return e.Reason + ": " + e.Detail }
 
 // fail and damaged are called in so many places that inlining them would cost
 // kilobytes.
 //
 //go:noinline
 func fail(reason, format string, args ...any) error {
-	return &Error{Reason: reason, detail: fmt.Sprintf(format, args...)}
+	return &Error{Reason: reason, Detail: fmt.Sprintf(format, args...)}
 }
 
 // damaged is the error of a file that does not follow its format.
@@ -50,7 +54,7 @@ func fail(reason, format string, args ...any) error {
 func damaged(what string) error { return &Error{Undecodable, what} }
 
 func tooManyBytes(n int64) error {
-	return fail(TooLarge, "the file has %d bytes, more than %d", n, MaxBytes)
+	return fail(TooLarge, "the file has %d bytes, more than %d", n, int64(MaxBytes))
 }
 
 // checkSize rejects dimensions that no picture has or that are not looked at.

@@ -45,6 +45,7 @@ func FromImage(img image.Image, orientation int) (white phash.Luma, black *phash
 		return phash.Luma{}, nil, err
 	}
 	row := make([]byte, 4*w)
+	palette := straight(img)
 	for y := b.Min.Y; y < b.Max.Y; y++ {
 		switch img := img.(type) {
 		case *image.YCbCr:
@@ -56,6 +57,12 @@ func FromImage(img image.Image, orientation int) (white phash.Luma, black *phash
 		case *image.NRGBA:
 			at := img.PixOffset(b.Min.X, y)
 			r.rgba(img.Pix[at : at+4*w])
+		case *image.Paletted:
+			at := img.PixOffset(b.Min.X, y)
+			for x, i := range img.Pix[at : at+w] {
+				copy(row[4*x:], palette[i][:])
+			}
+			r.rgba(row)
 		default:
 			for x := range w {
 				c := color.NRGBAModel.Convert(img.At(b.Min.X+x, y)).(color.NRGBA)
@@ -73,6 +80,18 @@ func FromImage(img image.Image, orientation int) (white phash.Luma, black *phash
 		black = &turned
 	}
 	return white, black, nil
+}
+
+// straight returns the colours of a picture with a palette, with straight
+// alpha; those that it lacks are transparent.
+func straight(img image.Image) (colours [256][4]byte) {
+	if img, ok := img.(*image.Paletted); ok {
+		for i, c := range img.Palette[:min(len(img.Palette), 256)] {
+			c := color.NRGBAModel.Convert(c).(color.NRGBA)
+			colours[i] = [4]byte{c.R, c.G, c.B, c.A}
+		}
+	}
+	return colours
 }
 
 // A Reducer does what FromRGBA does, of a picture that comes in strips, and

@@ -9,10 +9,10 @@ import (
 // An Info is what a file tells about itself without being decoded.
 type Info struct {
 	// Format is "jpeg", "png", "gif", "webp", "bmp", "avif", "heic", "tiff",
-	// "svg" or "pdf".
+	// "svg", "pdf", or that of a film: "mp4", "webm" or "avi".
 	Format string
 	// Width and Height are in pixels, as stored: before any rotation. They are
-	// 0 for heic, tiff, svg and pdf, whose headers are not read.
+	// 0 for formats behind avif, whose headers are not read.
 	Width, Height int
 	// Orientation is the EXIF orientation of a JPEG, 1 to 8, and 1 otherwise.
 	Orientation int
@@ -87,6 +87,10 @@ func format(head []byte) string {
 		return "tiff"
 	case starts("%PDF-"):
 		return "pdf"
+	case starts("\x1a\x45\xdf\xa3"): // EBML (RFC 8794): Matroska and WebM
+		return "webm"
+	case starts("RIFF") && len(head) >= 12 && string(head[8:12]) == "AVI ":
+		return "avi"
 	case len(head) >= 16 && string(head[4:8]) == "ftyp":
 		return brand(head)
 	case isSVG(head):
@@ -96,19 +100,20 @@ func format(head []byte) string {
 }
 
 // brand looks for the still-picture brands of an ISO base media file
-// (ISO/IEC 14496-12, "ftyp"): the major one, then the compatible ones.
+// (ISO/IEC 14496-12, "ftyp"): the major one, then the compatible ones. Without
+// one it is a film, or sound.
 func brand(head []byte) string {
 	end := min(int(binary.BigEndian.Uint32(head)), len(head))
-	heic := ""
+	kind := "mp4"
 	for at := 8; at+4 <= end; at += 4 {
 		switch string(head[at : at+4]) {
 		case "avif", "avis":
 			return "avif"
 		case "heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1":
-			heic = "heic"
+			kind = "heic"
 		}
 	}
-	return heic
+	return kind
 }
 
 func isSVG(head []byte) bool {

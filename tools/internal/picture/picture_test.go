@@ -142,11 +142,3 @@ func TestReadFile(t *testing.T) {
 		t.Errorf("error %v, want that of the context", err)
 	}
 }
-
-func TestFullRange(t *testing.T) {
-	luma := []uint8{0, 16, 17, 125, 234, 235, 255}
-	fullRange(luma)
-	if want := []uint8{0, 0, 1, 126, 253, 255, 255}; !bytes.Equal(luma, want) {
-		t.Errorf("got %d, want %d", luma, want)
-	}
-}
