@@ -20,13 +20,14 @@ GO_SOURCES = go.mod go.sum $(shell find matcher wasm -name '*.go' ! -name '*_tes
 JS_SOURCES = js/package.json $(wildcard js/tsconfig*.json) $(shell find js/src js/demo js/test js/scripts -type f)
 
 ENGINE := js/dist/preseal.wasm
+DECODERS := js/dist/decoders.wasm
 WASM_EXEC_JS := js/dist/wasm_exec.js
 JS := js/dist/index.js
 NODE_MODULES := js/node_modules/.package-lock.json
 
-# These flags keep paths, build ids and symbols out of the engine: it is the
-# same, byte for byte, wherever it is built. `make reproducible` proves it.
-BUILD_ENGINE = GOOS=js GOARCH=wasm go build -trimpath -buildvcs=false \
+# These flags keep paths, build ids and symbols out of the WebAssembly: it is
+# the same, byte for byte, wherever it is built. `make reproducible` proves it.
+BUILD_WASM = GOOS=js GOARCH=wasm go build -trimpath -buildvcs=false \
 	-ldflags="-s -w -buildid= -X main.version=$(VERSION)"
 
 # Runs a js/wasm program in Node; Go's runtime there refuses environments of
@@ -42,7 +43,7 @@ help: ## this list
 build: js ## everything: Go packages, engine, npm package
 	go build ./...
 
-wasm: $(ENGINE) $(WASM_EXEC_JS) ## the engine, js/dist/preseal.wasm
+wasm: $(ENGINE) $(DECODERS) $(WASM_EXEC_JS) ## the engine, js/dist/preseal.wasm, and decoders.wasm
 
 js: $(JS) ## the npm package and the demo's scripts, js/dist
 
@@ -62,10 +63,10 @@ lint: $(NODE_MODULES) ## formatting, vet, staticcheck, Biome, tidy go.mod
 	fi
 	set -x
 	go vet $(GO_PACKAGES)
-	GOOS=js GOARCH=wasm go vet ./wasm
+	GOOS=js GOARCH=wasm go vet ./wasm/...
 	go tool -modfile=tools.mod staticcheck $(GO_PACKAGES)
 	# With GOOS set, go tool would build staticcheck itself for js: ask for the one just used.
-	GOOS=js GOARCH=wasm "$$(go tool -modfile=tools.mod -n staticcheck)" ./wasm
+	GOOS=js GOARCH=wasm "$$(go tool -modfile=tools.mod -n staticcheck)" ./wasm/...
 	go mod tidy -diff
 	cd js && npm run lint
 
@@ -83,7 +84,7 @@ bench: $(ENGINE) ## speed under wasm, sizes of filters, deltas and the engine
 corpus: ## photographs for `preseal bench recall`, 365 MB of Debian packages
 	go run ./tools/internal/corpus/fetch corpus
 
-size: $(ENGINE) ## the engine's size, compressed; fails above the budget
+size: $(ENGINE) $(DECODERS) ## the engine's size, compressed; fails above the budget
 	node js/scripts/size.mjs
 
 clean: ## remove what was built and installed below js/
@@ -93,7 +94,11 @@ clean: ## remove what was built and installed below js/
 
 $(ENGINE): $(GO_SOURCES) js/package.json
 	mkdir -p $(@D)
-	$(BUILD_ENGINE) -o $@ ./wasm
+	$(BUILD_WASM) -o $@ ./wasm
+
+$(DECODERS): $(GO_SOURCES) js/package.json
+	mkdir -p $(@D)
+	$(BUILD_WASM) -o $@ ./wasm/decoders
 
 # What starts the engine comes with the compiler, so it is renewed with it.
 $(WASM_EXEC_JS): $(ENGINE)
@@ -105,13 +110,13 @@ $(NODE_MODULES): js/package.json js/package-lock.json
 	touch node_modules/.package-lock.json
 
 # The page trusts the engine by its hash, which is compiled in: engine first.
-$(JS): $(ENGINE) $(WASM_EXEC_JS) $(NODE_MODULES) $(JS_SOURCES)
+$(JS): $(ENGINE) $(DECODERS) $(WASM_EXEC_JS) $(NODE_MODULES) $(JS_SOURCES)
 	cd js && npm run build
 	touch dist/index.js
 
 test-go:
 	go vet $(GO_PACKAGES)
-	GOOS=js GOARCH=wasm go vet ./wasm
+	GOOS=js GOARCH=wasm go vet ./wasm/...
 	go test $(GO_PACKAGES)
 
 test-wasm:
@@ -131,16 +136,17 @@ test-v3:
 test-js: $(JS)
 	cd js && npm run $(JS_TEST)
 
-# Builds the engine again from a copy of the tree elsewhere, with an empty
+# Builds the WebAssembly again from a copy of the tree elsewhere, with an empty
 # build cache, and compares.
-reproducible: $(ENGINE)
+reproducible: $(ENGINE) $(DECODERS)
 	@elsewhere=$$(mktemp -d)
 	trap 'rm -rf "$$elsewhere"' EXIT
 	cp -R go.mod go.sum matcher wasm "$$elsewhere"
 	set -x
-	(cd "$$elsewhere" && GOCACHE=$$elsewhere/cache $(BUILD_ENGINE) -o again.wasm ./wasm)
-	cmp $(ENGINE) "$$elsewhere/again.wasm"
-	sha256sum $(ENGINE)
+	(cd "$$elsewhere" && export GOCACHE=$$elsewhere/cache && $(BUILD_WASM) -o engine ./wasm && $(BUILD_WASM) -o decoders ./wasm/decoders)
+	cmp $(ENGINE) "$$elsewhere/engine"
+	cmp $(DECODERS) "$$elsewhere/decoders"
+	sha256sum $(ENGINE) $(DECODERS)
 
 # $(call install,command:package …) installs the packages whose command is missing.
 define install

@@ -66,14 +66,21 @@ export interface OpenProgress {
   total: number;
 }
 
-/** Which step of a check has begun. `request` is the body that is about to be sent. */
-export type CheckProgress = { phase: "read" | "decode" | "probe" } | { phase: "confirm"; request: Uint8Array };
+/**
+ * Which step of a check has begun, and how many bytes of the file have been read: a large one is read in slices. `request` is
+ * the body that is about to be sent.
+ */
+export type CheckProgress =
+  | { phase: "read"; loaded: number; total: number }
+  | { phase: "decode" | "probe" }
+  | { phase: "confirm"; request: Uint8Array };
 
 /** The options of `Matcher.open`, checked, with absolute URLs. */
 export interface Settings {
   snapshot: string;
   confirm?: string;
   wasm?: string;
+  decoders?: string;
   trust: Trust;
   update: "auto" | "manual";
   timeout: number;
@@ -161,7 +168,7 @@ function isSettings(value: unknown): boolean {
   return (
     isText(value.snapshot) &&
     (value.confirm === undefined || isText(value.confirm)) &&
-    (value.wasm === undefined || isText(value.wasm)) &&
+    [value.wasm, value.decoders].every((url) => url === undefined || isText(url)) &&
     (value.update === "auto" || value.update === "manual") &&
     isCount(value.timeout) &&
     Array.isArray(roles) &&

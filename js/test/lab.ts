@@ -23,6 +23,7 @@ export interface LabOptions {
   /** The URL of a module worker to use instead of the package's. */
   worker?: string;
   wasm?: string;
+  decoders?: string;
 }
 
 /** A verdict or an error, as far as it survives the way out of the page. */
@@ -38,6 +39,9 @@ export interface Summary {
   sent?: number[];
   received?: number;
   format?: string;
+  decoder?: string;
+  scale?: number;
+  timings?: Verdict["report"]["timings"];
   phash?: string;
   pdq?: string;
   phases?: string[];
@@ -260,6 +264,9 @@ function outcomeOf(verdict: Verdict): Summary {
     sent: report.sent.flatMap((body) => [...body]),
     received: report.received,
     format: report.format,
+    ...(report.decoder && { decoder: report.decoder }),
+    ...(report.scale && { scale: report.scale }),
+    timings: report.timings,
     ...(report.picture && { phash: report.picture.phash, pdq: report.picture.pdq }),
   };
 }

@@ -46,6 +46,12 @@ export function tabOf(page: Page, close: () => Promise<void>): Tab {
   return { call: ((name: string, ...args: unknown[]) => page.evaluate(run, name, args)) as Call, close };
 }
 
+/** How many bits lie between two hashes, given as hexadecimal digits. */
+export function apart(a: string | undefined, b: string | undefined): number {
+  const differing = BigInt(`0x${a}`) ^ BigInt(`0x${b}`);
+  return differing.toString(2).replaceAll("0", "").length;
+}
+
 /** Serves a module worker that runs the code given before the package's own; returns its path. */
 export function sabotage({ routes }: Stage, name: string, code: string): string {
   const headers = {

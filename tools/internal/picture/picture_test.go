@@ -98,7 +98,7 @@ func TestReasons(t *testing.T) {
 		{"huge PNG", media.TooLarge, pngHeader(20000, 20000)},
 		{"PNG header alone", media.Undecodable, pngHeader(20, 20)},
 		{"PDF", media.Format, []byte("%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n")},
-		{"animated WebP", media.Format, []byte("RIFF\x1e\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x02\x00\x00\x00\x0f\x00\x00\x0f\x00\x00ANIM\x00\x00\x00\x00")},
+		{"animated WebP without frames", media.Undecodable, []byte("RIFF\x1e\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x02\x00\x00\x00\x0f\x00\x00\x0f\x00\x00ANIM\x00\x00\x00\x00")},
 	} {
 		p := read(t, tc.file)
 		if p.Reason != tc.want || len(p.Planes) != 0 || p.Detail == nil {
