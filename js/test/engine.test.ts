@@ -199,6 +199,37 @@ test("a panic makes the engine dead, and another one can be started from the mod
   assert.equal((await opened()).call("check", { sha256: never, now: Date.now() }).candidates.length, 0);
 });
 
+test("a digest is made of parts, which follow each other", async () => {
+  const engine = await Engine.start(module);
+  const file = Buffer.concat([digest("a"), digest("b"), digest("c"), digest("d")]);
+  for (const sizes of [[128], [1, 127], [64, 0, 63, 1]]) {
+    let at = 0;
+    let sha256: Uint8Array = new Uint8Array();
+    for (const size of sizes) {
+      sha256 = engine.call("digest", file.subarray(at, at + size), at).sha256;
+      at += size;
+    }
+    assert.equal(hex(sha256), createHash("sha256").update(file).digest("hex"), sizes.join(" "));
+  }
+  assert.throws(() => engine.call("digest", file, 1), code("invalid"));
+});
+
+test("planes that are none are refused, and an incomplete picture is not checked", async () => {
+  const engine = await opened();
+  const plane = { width: 8, height: 8, samples: new Uint8Array(128) };
+  for (const planes of [
+    [{ ...plane, samples: new Uint8Array(127) }],
+    [{ ...plane, width: 0 }],
+    [{ ...plane, height: 1024, samples: new Uint8Array(16_384) }],
+    [plane, plane, plane],
+  ]) {
+    assert.throws(() => engine.call("planes", planes), code("invalid"));
+  }
+  engine.call("rows", new Uint8Array(64), 4, 8, 0);
+  assert.throws(() => engine.call("check", { sha256: never, now: Date.now(), decoded: true }), code("invalid"));
+  assert.throws(() => engine.call("rows", new Uint8Array(80), 4, 8, 4), code("undecodable"));
+});
+
 test("sniff tells what a file is by its content", async () => {
   const engine = await Engine.start(module);
   const { format, width: w, height: h } = engine.call("sniff", png(picture(1).rgba, width, height));

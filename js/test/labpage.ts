@@ -29,6 +29,10 @@ export const launchers = {
     const browser = await launchFirefox();
     return tabOf(await openPage(browser, stage), () => browser.close());
   },
+  "Firefox resisting fingerprinting": async (stage: Stage) => {
+    const browser = await launchFirefox({ "privacy.resistFingerprinting": true });
+    return tabOf(await openPage(browser, stage), () => browser.close());
+  },
   WebKitGTK: async (stage: Stage): Promise<Tab> => {
     const window = await launchWebKit();
     await window.goto(new URL(BLANK, stage.url).href);
