@@ -1,7 +1,7 @@
 // The files that are measured: photographs stitched together, encoded by Debian's tools.
 
 import { execFile } from "node:child_process";
-import { access, mkdir, stat } from "node:fs/promises";
+import { access, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
@@ -28,7 +28,7 @@ export async function makeFiles(root: string, folder: string): Promise<{ subject
     if (await exists(path)) return path;
     const args = ["run", "./tools/internal/corpus/stitch", "corpus", String(width), String(height), path];
     const { stdout } = await run("go", args, { cwd: root });
-    said.push(`${file}: ${stdout.trim()}`);
+    await writeFile(`${path}.txt`, stdout);
     return path;
   };
   const add = async (name: string, file: string, target: number, make: (path: string) => Promise<unknown>) => {
@@ -60,6 +60,10 @@ export async function makeFiles(root: string, folder: string): Promise<{ subject
   await add("4 MP PNG", "4.png", 1.25, small);
   await add("4 MP WebP", "4.webp", 1.25, async (path) => run("cwebp", ["-q", "80", await small(), "-o", path]));
   await add("4 MP AVIF", "4.avif", 1.25, async (path) => run("avifenc", ["-s", "8", await small(), path]));
+  for (const file of await readdir(folder)) {
+    if (file.endsWith(".txt"))
+      said.unshift(`${file.slice(0, -4)}: ${(await readFile(join(folder, file), "utf8")).trim()}`);
+  }
   return { subjects, said };
 }
 

@@ -18,8 +18,8 @@ const SLICE = 4 * 2 ** 20;
 /** A file that was read, or can be. */
 export interface Reading {
   source: Source;
-  /** The bytes for the browser's decoder. */
-  blob(type: string): Blob;
+  /** What the browser's decoder gets: the bytes that are digested, if they are held. */
+  data: ArrayBuffer | Blob;
   sha256: Promise<Uint8Array>;
 }
 
@@ -53,7 +53,7 @@ async function readAtOnce(blob: Blob, { timings }: Report, desk: Desk): Promise<
     return new Uint8Array(digest);
   });
   sha256.catch(() => {}); // who waits for it hears of it
-  return { source: new Uint8Array(buffer), blob: (type) => new Blob([buffer], { type }), sha256 };
+  return { source: new Uint8Array(buffer), data: buffer, sha256 };
 }
 
 async function readInSlices(blob: Blob, { timings }: Report, desk: Desk): Promise<Reading> {
@@ -69,8 +69,7 @@ async function readInSlices(blob: Blob, { timings }: Report, desk: Desk): Promis
     sha256 = new Uint8Array(engine.call("digest", new Uint8Array(part), at).sha256);
     timings.digest += performance.now() - loaded;
   }
-  const blobOf = (type: string) => blob.slice(0, blob.size, type);
-  return { source: new Slices(blob), blob: blobOf, sha256: Promise.resolve(sha256) };
+  return { source: new Slices(blob), data: blob, sha256: Promise.resolve(sha256) };
 }
 
 /** Workers have it, which the types of pages do not know. */

@@ -60,7 +60,7 @@ async function seeOther(
     engine.call("planes", await desk.fallback.decode(file.source, desk.signal));
     return undefined;
   }
-  const decoded = await decode(file.blob(`image/${format}`), 3 * desk.timeout, desk.signal);
+  const decoded = await decode(file.data, `image/${format}`, 3 * desk.timeout, desk.signal);
   report.decoder = decoded.decoder;
   try {
     readBack(decoded.picture, decoded, (...strip) => engine.call("rows", ...strip));
