@@ -17,13 +17,14 @@ ENGINE_PACKAGES := ./matcher/... ./testdata/pictures
 
 VERSION = $(shell sed -n 's/^ *"version": "\(.*\)",*$$/\1/p' js/package.json)
 GO_SOURCES = go.mod go.sum $(shell find matcher wasm -name '*.go' ! -name '*_test.go')
-JS_SOURCES = js/package.json $(wildcard js/tsconfig*.json) $(shell find js/src js/demo js/test js/scripts -type f)
+JS_SOURCES = js/package.json $(wildcard js/tsconfig*.json js/bench/*.ts) $(shell find js/src js/demo js/test js/scripts -type f)
 
 ENGINE := js/dist/preseal.wasm
 DECODERS := js/dist/decoders.wasm
 WASM_EXEC_JS := js/dist/wasm_exec.js
 JS := js/dist/index.js
 NODE_MODULES := js/node_modules/.package-lock.json
+PEERS := js/bench/node_modules/.package-lock.json
 
 # These flags keep paths, build ids and symbols out of the WebAssembly: it is
 # the same, byte for byte, wherever it is built. `make reproducible` proves it.
@@ -34,11 +35,11 @@ BUILD_WASM = GOOS=js GOARCH=wasm go build -trimpath -buildvcs=false \
 # more than a few kilobytes, so it gets PATH and nothing else.
 WASM_EXEC = env -i 'PATH=$$PATH' '$$(go env GOROOT)/lib/wasm/go_js_wasm_exec'
 
-.PHONY: help build wasm js demo test test-all lint fuzz bench corpus size clean \
-	test-go test-wasm test-v3 test-js reproducible chromium engines
+.PHONY: help build wasm js demo test test-all lint fuzz bench bench-browser corpus size clean \
+	test-go test-wasm test-v3 test-js reproducible chromium firefox engines encoders
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 build: js ## everything: Go packages, engine, npm package
 	go build ./...
@@ -81,14 +82,17 @@ bench: $(ENGINE) ## speed under wasm, sizes of filters, deltas and the engine
 	go run ./tools/preseal bench size
 	$(MAKE) size
 
-corpus: ## photographs for `preseal bench recall`, 365 MB of Debian packages
+bench-browser: $(JS) $(PEERS) chromium firefox encoders ## checks beside createImageBitmap, on photographs if there is a corpus
+	node js/dist/bench/main.js $(BENCH)
+
+corpus: ## photographs for `preseal bench recall` and bench-browser, 365 MB of Debian packages
 	go run ./tools/internal/corpus/fetch corpus
 
 size: $(ENGINE) $(DECODERS) ## the engine's size, compressed; fails above the budget
 	node js/scripts/size.mjs
 
 clean: ## remove what was built and installed below js/
-	rm -rf js/dist js/node_modules
+	rm -rf js/dist js/node_modules js/bench/files js/bench/node_modules
 
 # Parts of the above.
 
@@ -107,6 +111,11 @@ $(WASM_EXEC_JS): $(ENGINE)
 
 $(NODE_MODULES): js/package.json js/package-lock.json
 	cd js && npm ci --no-audit --no-fund
+	touch node_modules/.package-lock.json
+
+# What the bench compares with. Their install scripts are of no use here.
+$(PEERS): js/bench/package.json js/bench/package-lock.json
+	cd js/bench && npm ci --no-audit --no-fund --ignore-scripts
 	touch node_modules/.package-lock.json
 
 # The page trusts the engine by its hash, which is compiled in: engine first.
@@ -167,6 +176,12 @@ endef
 
 chromium:
 	@$(call install,chromium:chromium)
+
+firefox:
+	@$(call install,firefox-esr:firefox-esr)
+
+encoders:
+	@$(call install,cjpeg:libjpeg-turbo-progs cwebp:webp avifenc:libavif-bin)
 
 engines:
 	@$(call install,firefox-esr:firefox-esr WebKitWebDriver:webkit2gtk-driver xvfb-run:xvfb xauth:xauth)

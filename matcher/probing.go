@@ -76,10 +76,8 @@ func (m *Matcher) probe(f *Finding, lane snapshot.LaneInfo, v View) {
 	}
 	var b [8]byte
 	// Nearly all pictures hit nothing, and then the order does not matter.
-	hit, number := probe.Any(margins, budget, func(flips uint64) bool {
-		binary.BigEndian.PutUint64(b[:], key^flips)
-		return m.snapshot.Contains(lane.Lane, b[:])
-	})
+	test := m.snapshot.Tester(lane.Lane)
+	hit, number := probe.Any(margins, budget, func(flips uint64) bool { return test(key ^ flips) })
 	if !hit {
 		f.Probes += number
 		return
