@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"image"
 	"image/color"
@@ -228,7 +227,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		for _, l := range []*phash.Luma{&white, black} {
 			if l != nil && (len(l.Pix) != l.W*l.H || l.W > media.MaxSide || l.H > media.MaxSide) {
-				t.Error(fmt.Sprintf("%d samples of %d×%d", len(l.Pix), l.W, l.H))
+				t.Errorf("%d samples of %d×%d", len(l.Pix), l.W, l.H)
 			}
 		}
 	})
