@@ -18,32 +18,34 @@ ENGINE_PACKAGES := ./matcher/... ./testdata/pictures
 
 VERSION = $(shell sed -n 's/^ *"version": "\(.*\)",*$$/\1/p' js/package.json)
 GO_SOURCES = go.mod go.sum $(shell find matcher wasm -name '*.go' ! -name '*_test.go')
-JS_SOURCES = js/package.json $(wildcard js/tsconfig*.json) $(shell find js/src js/demo js/test js/scripts -type f)
+JS_SOURCES = js/package.json $(wildcard js/tsconfig*.json js/bench/*.ts) $(shell find js/src js/demo js/test js/scripts -type f)
 
 ENGINE := js/dist/preseal.wasm
+DECODERS := js/dist/decoders.wasm
 WASM_EXEC_JS := js/dist/wasm_exec.js
 JS := js/dist/index.js
 NODE_MODULES := js/node_modules/.package-lock.json
+PEERS := js/bench/node_modules/.package-lock.json
 
-# These flags keep paths, build ids and symbols out of the engine: it is the
-# same, byte for byte, wherever it is built. `make reproducible` proves it.
-BUILD_ENGINE = GOOS=js GOARCH=wasm go build -trimpath -buildvcs=false \
+# These flags keep paths, build ids and symbols out of the WebAssembly: it is
+# the same, byte for byte, wherever it is built. `make reproducible` proves it.
+BUILD_WASM = GOOS=js GOARCH=wasm go build -trimpath -buildvcs=false \
 	-ldflags="-s -w -buildid= -X main.version=$(VERSION)"
 
 # Runs a js/wasm program in Node; Go's runtime there refuses environments of
 # more than a few kilobytes, so it gets PATH and nothing else.
 WASM_EXEC = env -i 'PATH=$$PATH' '$$(go env GOROOT)/lib/wasm/go_js_wasm_exec'
 
-.PHONY: help build wasm js demo test test-all lint fuzz bench corpus size clean \
-	test-go test-wasm test-v3 test-fuzz test-js reproducible chromium engines
+.PHONY: help build wasm js demo test test-all lint fuzz bench bench-browser corpus size clean \
+	test-go test-wasm test-v3 test-fuzz test-js reproducible chromium firefox engines encoders
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 build: js ## everything: Go packages, engine, npm package
 	go build ./...
 
-wasm: $(ENGINE) $(WASM_EXEC_JS) ## the engine, js/dist/preseal.wasm
+wasm: $(ENGINE) $(DECODERS) $(WASM_EXEC_JS) ## the engine, js/dist/preseal.wasm, and decoders.wasm
 
 js: $(JS) ## the npm package and the demo's scripts, js/dist
 
@@ -63,10 +65,10 @@ lint: $(NODE_MODULES) ## formatting, vet, staticcheck, Biome, tidy go.mod
 	fi
 	set -x
 	go vet $(GO_PACKAGES)
-	GOOS=js GOARCH=wasm go vet ./wasm
+	GOOS=js GOARCH=wasm go vet ./wasm/...
 	go tool -modfile=tools.mod staticcheck $(GO_PACKAGES)
 	# With GOOS set, go tool would build staticcheck itself for js: ask for the one just used.
-	GOOS=js GOARCH=wasm "$$(go tool -modfile=tools.mod -n staticcheck)" ./wasm
+	GOOS=js GOARCH=wasm "$$(go tool -modfile=tools.mod -n staticcheck)" ./wasm/...
 	go mod tidy -diff
 	cd js && npm run lint
 
@@ -89,20 +91,27 @@ bench: $(ENGINE) ## speed under wasm, sizes of filters, deltas and the engine
 	go run ./tools/preseal bench size
 	$(MAKE) size
 
-corpus: ## photographs for `preseal bench recall`, 365 MB of Debian packages
+bench-browser: $(JS) $(PEERS) chromium firefox encoders ## checks beside createImageBitmap, on photographs if there is a corpus
+	node js/dist/bench/main.js $(BENCH)
+
+corpus: ## photographs for `preseal bench recall` and bench-browser, 365 MB of Debian packages
 	go run ./tools/internal/corpus/fetch corpus
 
-size: $(ENGINE) ## the engine's size, compressed; fails above the budget
+size: $(ENGINE) $(DECODERS) ## the engine's size, compressed; fails above the budget
 	node js/scripts/size.mjs
 
 clean: ## remove what was built and installed below js/
-	rm -rf js/dist js/node_modules
+	rm -rf js/dist js/node_modules js/bench/files js/bench/node_modules
 
 # Parts of the above.
 
 $(ENGINE): $(GO_SOURCES) js/package.json
 	mkdir -p $(@D)
-	$(BUILD_ENGINE) -o $@ ./wasm
+	$(BUILD_WASM) -o $@ ./wasm
+
+$(DECODERS): $(GO_SOURCES) js/package.json
+	mkdir -p $(@D)
+	$(BUILD_WASM) -o $@ ./wasm/decoders
 
 # What starts the engine comes with the compiler, so it is renewed with it.
 $(WASM_EXEC_JS): $(ENGINE)
@@ -113,14 +122,19 @@ $(NODE_MODULES): js/package.json js/package-lock.json
 	cd js && npm ci --no-audit --no-fund
 	touch node_modules/.package-lock.json
 
+# What the bench compares with. Their install scripts are of no use here.
+$(PEERS): js/bench/package.json js/bench/package-lock.json
+	cd js/bench && npm ci --no-audit --no-fund --ignore-scripts
+	touch node_modules/.package-lock.json
+
 # The page trusts the engine by its hash, which is compiled in: engine first.
-$(JS): $(ENGINE) $(WASM_EXEC_JS) $(NODE_MODULES) $(JS_SOURCES)
+$(JS): $(ENGINE) $(DECODERS) $(WASM_EXEC_JS) $(NODE_MODULES) $(JS_SOURCES)
 	cd js && npm run build
 	touch dist/index.js
 
 test-go:
 	go vet $(GO_PACKAGES)
-	GOOS=js GOARCH=wasm go vet ./wasm
+	GOOS=js GOARCH=wasm go vet ./wasm/...
 	go test $(GO_PACKAGES)
 
 test-wasm:
@@ -145,16 +159,17 @@ test-fuzz: fuzz
 test-js: $(JS)
 	cd js && npm run $(JS_TEST)
 
-# Builds the engine again from a copy of the tree elsewhere, with an empty
+# Builds the WebAssembly again from a copy of the tree elsewhere, with an empty
 # build cache, and compares.
-reproducible: $(ENGINE)
+reproducible: $(ENGINE) $(DECODERS)
 	@elsewhere=$$(mktemp -d)
 	trap 'rm -rf "$$elsewhere"' EXIT
 	cp -R go.mod go.sum matcher wasm "$$elsewhere"
 	set -x
-	(cd "$$elsewhere" && GOCACHE=$$elsewhere/cache $(BUILD_ENGINE) -o again.wasm ./wasm)
-	cmp $(ENGINE) "$$elsewhere/again.wasm"
-	sha256sum $(ENGINE)
+	(cd "$$elsewhere" && export GOCACHE=$$elsewhere/cache && $(BUILD_WASM) -o engine ./wasm && $(BUILD_WASM) -o decoders ./wasm/decoders)
+	cmp $(ENGINE) "$$elsewhere/engine"
+	cmp $(DECODERS) "$$elsewhere/decoders"
+	sha256sum $(ENGINE) $(DECODERS)
 
 # $(call install,command:package …) installs the packages whose command is missing.
 define install
@@ -175,6 +190,12 @@ endef
 
 chromium:
 	@$(call install,chromium:chromium)
+
+firefox:
+	@$(call install,firefox-esr:firefox-esr)
+
+encoders:
+	@$(call install,cjpeg:libjpeg-turbo-progs cwebp:webp avifenc:libavif-bin)
 
 engines:
 	@$(call install,firefox-esr:firefox-esr WebKitWebDriver:webkit2gtk-driver xvfb-run:xvfb xauth:xauth)

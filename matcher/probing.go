@@ -75,7 +75,13 @@ func (m *Matcher) probe(f *Finding, lane snapshot.LaneInfo, v View) {
 		key, margins = v.PDQ.Key(n), v.Spectrum.Margins(n)
 	}
 	var b [8]byte
-	number := 0
+	// Nearly all pictures hit nothing, and then the order does not matter.
+	test := m.snapshot.Tester(lane.Lane)
+	hit, number := probe.Any(margins, budget, func(flips uint64) bool { return test(key ^ flips) })
+	if !hit {
+		f.Probes += number
+		return
+	}
 	for flips := range probe.Likeliest(margins, budget) {
 		if len(f.Candidates) == maxHits {
 			f.Overflow = true // a filter that hits this often tells nothing more

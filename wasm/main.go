@@ -12,8 +12,6 @@ package main
 import (
 	"encoding/hex"
 	"errors"
-	"fmt"
-	"io"
 	"syscall/js"
 	"time"
 
@@ -22,6 +20,7 @@ import (
 	"github.com/preseal/preseal/matcher/media"
 	"github.com/preseal/preseal/matcher/phash"
 	"github.com/preseal/preseal/matcher/snapshot"
+	"github.com/preseal/preseal/wasm/internal/bridge"
 )
 
 // version is the npm package's, set by the linker.
@@ -31,14 +30,18 @@ func main() {
 	e := &engine{}
 	js.Global().Call("presealReady", map[string]any{
 		"version":      version,
-		"openManifest": function(e.openManifest),
-		"openChunks":   function(e.openChunks),
-		"applyDelta":   function(e.applyDelta),
-		"openSnapshot": function(e.openSnapshot),
-		"sniff":        function(sniff),
-		"check":        function(e.check),
-		"lookUp":       function(e.lookUp),
-		"confirmed":    function(e.confirmed),
+		"openManifest": bridge.Function(code, e.openManifest),
+		"openChunks":   bridge.Function(code, e.openChunks),
+		"applyDelta":   bridge.Function(code, e.applyDelta),
+		"openSnapshot": bridge.Function(code, e.openSnapshot),
+		"sniff":        bridge.Function(code, sniff),
+		"digest":       bridge.Function(code, e.digest),
+		"decode":       bridge.Function(code, e.decode),
+		"rows":         bridge.Function(code, e.rows),
+		"planes":       bridge.Function(code, e.planes),
+		"check":        bridge.Function(code, e.check),
+		"lookUp":       bridge.Function(code, e.lookUp),
+		"confirmed":    bridge.Function(code, e.confirmed),
 	})
 	select {}
 }
@@ -47,12 +50,12 @@ func main() {
 type engine struct {
 	manifest *snapshot.Manifest // opened last
 	matcher  *matcher.Matcher   // of the snapshot opened last
-	pixels   []byte             // reused: linear memory never shrinks
+	pictures
 }
 
 // openManifest(note: Uint8Array, trust, now: ms)
 func (e *engine) openManifest(args []js.Value) (any, error) {
-	note, err := copyBytes(args[0], snapshot.MaxManifest+1, nil)
+	note, err := bridge.Bytes(args[0], snapshot.MaxManifest+1, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +92,7 @@ func (e *engine) openManifest(args []js.Value) (any, error) {
 		"mark": map[string]any{"version": float64(mark.Version), "hash": hex.EncodeToString(mark.Hash[:])},
 	}
 	if o := m.OPRF; o != nil {
-		info["oprf"] = map[string]any{"keyId": hex.EncodeToString(o.KeyID[:]), "publicKey": uint8Array(o.PublicKey[:])}
+		info["oprf"] = map[string]any{"keyId": hex.EncodeToString(o.KeyID[:]), "publicKey": bridge.Uint8Array(o.PublicKey[:])}
 	}
 	return info, nil
 }
@@ -123,14 +126,14 @@ func (e *engine) openChunks(args []js.Value) (any, error) {
 	if e.manifest == nil {
 		return nil, errors.New("no manifest is open")
 	}
-	leaves, err := copyBytes(args[0], snapshot.MaxSnapshot/snapshot.ChunkSize*32+1, nil)
+	leaves, err := bridge.Bytes(args[0], snapshot.MaxSnapshot/snapshot.ChunkSize*32+1, nil)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := e.manifest.OpenChunks(leaves); err != nil {
 		return nil, err
 	}
-	return map[string]any{"hashes": uint8Array(leaves)}, nil
+	return map[string]any{"hashes": bridge.Uint8Array(leaves)}, nil
 }
 
 // applyDelta(delta: Uint8Array)
@@ -138,7 +141,7 @@ func (e *engine) applyDelta(args []js.Value) (any, error) {
 	if e.manifest == nil || e.matcher == nil {
 		return nil, errors.New("no manifest or snapshot is open")
 	}
-	delta, err := copyBytes(args[0], snapshot.MaxDelta+1, nil)
+	delta, err := bridge.Bytes(args[0], snapshot.MaxDelta+1, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -146,15 +149,16 @@ func (e *engine) applyDelta(args []js.Value) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"file": uint8Array(file)}, nil
+	return map[string]any{"file": bridge.Uint8Array(file)}, nil
 }
 
-// openSnapshot(file: Uint8Array): the snapshot goes on to read from it, so it must stay as it is.
+// openSnapshot(source): the snapshot goes on to read from it, so it must stay as it is.
 func (e *engine) openSnapshot(args []js.Value) (any, error) {
 	if e.manifest == nil {
 		return nil, errors.New("no manifest is open")
 	}
-	s, err := snapshot.OpenAt(readerAt{args[0]}, e.manifest)
+	r, _ := bridge.Source(args[0])
+	s, err := snapshot.OpenAt(r, e.manifest)
 	if err != nil {
 		return nil, err
 	}
@@ -162,37 +166,22 @@ func (e *engine) openSnapshot(args []js.Value) (any, error) {
 	return map[string]any{}, nil
 }
 
-// sniff(file: Uint8Array)
-func sniff(args []js.Value) (any, error) {
-	info, err := media.Sniff(readerAt{args[0]}, int64(args[0].Length()))
-	if err != nil {
-		return nil, err
-	}
-	return map[string]any{
-		"format": info.Format, "width": info.Width, "height": info.Height, "orientation": info.Orientation,
-	}, nil
-}
-
-// check({sha256: Uint8Array, now: ms, rgba?: Uint8Array, width, height})
+// check({sha256: Uint8Array, now: ms, decoded?: true}): decoded means that the
+// picture given last belongs to the file.
 func (e *engine) check(args []js.Value) (any, error) {
+	decoded := e.decoded
+	e.decoded = nil // a picture is for one check
 	if e.matcher == nil {
 		return nil, errors.New("no snapshot is open")
 	}
 	q := matcher.Query{}
-	digest, err := copyBytes(args[0].Get("sha256"), len(q.SHA256), nil)
+	digest, err := bridge.Bytes(args[0].Get("sha256"), len(q.SHA256), nil)
 	if err != nil || copy(q.SHA256[:], digest) != len(q.SHA256) {
 		return nil, errors.New("sha256 is not 32 bytes")
 	}
-	if rgba := args[0].Get("rgba"); !rgba.IsUndefined() {
-		if e.pixels, err = copyBytes(rgba, 4*media.MaxPixels, e.pixels); err != nil {
-			return nil, err
-		}
-		white, black, err := media.FromRGBA(e.pixels, args[0].Get("width").Int(), args[0].Get("height").Int())
-		if err != nil {
-			return nil, err
-		}
-		if q.Pictures = []phash.Luma{white}; black != nil {
-			q.Pictures = append(q.Pictures, *black)
+	if args[0].Get("decoded").Truthy() {
+		if q.Pictures = decoded; decoded == nil {
+			return nil, errors.New("no picture is decoded")
 		}
 	}
 	f, err := e.matcher.Check(q, moment(args[0].Get("now")))
@@ -203,10 +192,10 @@ func (e *engine) check(args []js.Value) (any, error) {
 	for _, c := range f.Candidates {
 		pdqs := []any{}
 		for _, h := range c.PDQs {
-			pdqs = append(pdqs, uint8Array(h[:]))
+			pdqs = append(pdqs, bridge.Uint8Array(h[:]))
 		}
 		candidates = append(candidates, map[string]any{
-			"lane": c.Lane.String(), "key": uint8Array(c.Key), "probe": c.Probe, "distance": c.Distance,
+			"lane": c.Lane.String(), "key": bridge.Uint8Array(c.Key), "probe": c.Probe, "distance": c.Distance,
 			"window": c.Window, "orientation": int(c.Orientation), "pdqs": pdqs,
 		})
 	}
@@ -232,7 +221,7 @@ func (e *engine) lookUp(args []js.Value) (any, error) {
 		return nil, errors.New("no snapshot with outputs is open")
 	}
 	var output confirm.Output
-	b, err := copyBytes(args[0], len(output), nil)
+	b, err := bridge.Bytes(args[0], len(output), nil)
 	if err != nil || copy(output[:], b) != len(output) {
 		return nil, errors.New("an output is not 64 bytes")
 	}
@@ -273,7 +262,7 @@ func (e *engine) confirmed(args []js.Value) (any, error) {
 func pdqs(v js.Value) ([]phash.PDQ, error) {
 	var all []phash.PDQ
 	for i := range v.Length() {
-		b, err := copyBytes(v.Index(i), len(phash.PDQ{}), nil)
+		b, err := bridge.Bytes(v.Index(i), len(phash.PDQ{}), nil)
 		if err != nil || len(b) != len(phash.PDQ{}) {
 			return nil, errors.New("a pdq is not 32 bytes")
 		}
@@ -282,70 +271,21 @@ func pdqs(v js.Value) ([]phash.PDQ, error) {
 	return all, nil
 }
 
-func uint8Array(b []byte) js.Value {
-	v := js.Global().Get("Uint8Array").New(len(b))
-	js.CopyBytesToJS(v, b)
-	return v
-}
-
-// function makes a JavaScript function out of a Go one. Its panics, most of
-// which come from arguments of the wrong type, end as fatal errors.
-func function(f func(args []js.Value) (any, error)) js.Func {
-	return js.FuncOf(func(_ js.Value, args []js.Value) (result any) {
-		defer func() {
-			if p := recover(); p != nil {
-				result = failure("engine-failed", fmt.Sprint("panic: ", p), true)
-			}
-		}()
-		ok, err := f(args)
-		var failed *snapshot.Error
-		var unfit *media.Error
-		switch {
-		case errors.As(err, &failed):
-			return failure(string(failed.Code), err.Error(), false)
-		case errors.As(err, &unfit):
-			return failure(unfit.Reason, err.Error(), false)
-		case errors.Is(err, confirm.ErrMalformed):
-			return failure("bad-answer", err.Error(), false)
-		case errors.Is(err, confirm.ErrTooMany):
-			return failure("overflow", err.Error(), false)
-		case err != nil:
-			return failure("invalid", err.Error(), false)
-		}
-		return map[string]any{"ok": ok}
-	})
-}
-
-func failure(code, message string, fatal bool) any {
-	return map[string]any{"error": map[string]any{"code": code, "message": message, "fatal": fatal}}
-}
-
-// copyBytes copies a Uint8Array of most bytes at most, into buf if it is large
-// enough.
-func copyBytes(v js.Value, most int, buf []byte) ([]byte, error) {
-	n := v.Get("length").Int()
-	if n > most {
-		return nil, fmt.Errorf("%d bytes are more than %d", n, most)
+// code says what the matcher's errors are to JavaScript.
+func code(err error) string {
+	var failed *snapshot.Error
+	var unfit *media.Error
+	switch {
+	case errors.As(err, &failed):
+		return string(failed.Code)
+	case errors.As(err, &unfit):
+		return unfit.Reason
+	case errors.Is(err, confirm.ErrMalformed):
+		return "bad-answer"
+	case errors.Is(err, confirm.ErrTooMany):
+		return "overflow"
 	}
-	if cap(buf) < n {
-		buf = make([]byte, n)
-	}
-	js.CopyBytesToGo(buf[:n], v)
-	return buf[:n], nil
+	return "invalid"
 }
 
 func moment(ms js.Value) time.Time { return time.UnixMilli(int64(ms.Float())) }
-
-// A readerAt reads pieces of a Uint8Array without copying the rest.
-type readerAt struct{ array js.Value }
-
-func (r readerAt) ReadAt(p []byte, at int64) (int, error) {
-	if at >= int64(r.array.Length()) {
-		return 0, io.EOF
-	}
-	n := js.CopyBytesToGo(p, r.array.Call("subarray", int(at), int(at)+len(p)))
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
-}

@@ -1,7 +1,7 @@
 import type { Decision, Policy, Verdict } from "../index.js";
 import { count, el, hexDump, ms, plural } from "./dom.js";
 import { pdqGrid, phashGrid } from "./grid.js";
-import { conclude, form, proof, total } from "./words.js";
+import { conclude, decodedBy, form, proof, total } from "./words.js";
 
 /** Everything the page knows about one attachment. */
 export interface Account {
@@ -43,7 +43,9 @@ function decodeStep({ file, verdict: { kind, report } }: Account): HTMLElement {
     ["Format", report.format ? report.format.toUpperCase() : unknown],
   ];
   if (report.width > 0) rows.push(["Pixels", `${report.width} × ${report.height}`]);
-  if (report.timings.read > 0) rows.push(["SHA-256", ms(report.timings.read)]);
+  const { read, digest } = report.timings;
+  if (report.decoder) rows.push(["Decoded by", decodedBy(report)]);
+  if (read > 0) rows.push(["Read", ms(read)], ["SHA-256, beside it", ms(digest)]);
   return step("Decode", report.timings.decode, facts(rows));
 }
 

@@ -4,6 +4,7 @@ import type {
   Decision,
   Outcome,
   Policy,
+  Report,
   UnavailableReason,
   UnsupportedReason,
   Verdict,
@@ -19,9 +20,10 @@ export interface Explanation {
 const UNSUPPORTED: Record<UnsupportedReason, string> = {
   empty: "It is empty.",
   "not-an-image": "It is not a picture, and this list holds pictures.",
-  format: "It is a picture in a format that this browser does not decode.",
+  format: "It is in a format that is not decoded here.",
   undecodable: "It begins like a picture, but it could not be decoded; it may be damaged or cut short.",
   "too-large": "It is larger than what can be checked here.",
+  "too-complex": "It is put together from more parts than any program makes.",
   featureless: "It has too little structure to be recognised by: a blank page looks like every other blank page.",
 };
 
@@ -86,6 +88,21 @@ export function form({ lane, window, orientation }: Candidate): string {
   if (lane === "sha256" || lane === "md5") return "the same file";
   const words = [TURNED[orientation] ?? "", window > 0 ? "inside a frame" : ""].filter(Boolean);
   return words.join(", ") || "as it is";
+}
+
+const DECODERS = {
+  jpeg: "preseal",
+  imagedecoder: "the browser (ImageDecoder)",
+  bitmap: "the browser (createImageBitmap)",
+  fallback: "preseal, since this browser’s canvas falsifies pixels",
+} satisfies Record<NonNullable<Report["decoder"]>, string>;
+
+/** Says what decoded a picture, and at which scale. */
+export function decodedBy({ decoder, scale }: Report): string {
+  if (!decoder) return "nothing";
+  return scale === undefined
+    ? DECODERS[decoder]
+    : `${DECODERS[decoder]}, at ${scale === 1 ? "full size" : `1/${scale}`}`;
 }
 
 /** Lays out what made a match of a candidate. The limit is the manifest's. */

@@ -1,5 +1,5 @@
-// Completes dist after tsc: the engine and wasm_exec.js, which make builds (the flags are in the Makefile), release.js with
-// the version and the engine's digest, ristretto.js with the modules that it imports, and the licences of everything that
+// Completes dist after tsc: the engine, the decoders and wasm_exec.js, which make builds (the flags are in the Makefile),
+// release.js with the version and the digests of the two, ristretto.js with the modules that it imports, and the licences of everything that
 // is in them.
 
 import { execFileSync } from "node:child_process";
@@ -16,12 +16,7 @@ const dist = join(root, "js", "dist");
 execFileSync("make", ["--always-make", "-C", root, "wasm"], { stdio: "inherit" });
 
 const { version } = JSON.parse(readFileSync(join(root, "js", "package.json"), "utf8"));
-const wasm = readFileSync(join(dist, "preseal.wasm"));
-const release = {
-  version,
-  wasmSize: wasm.length,
-  wasmSha384: createHash("sha384").update(wasm).digest("hex"),
-};
+const release = { version, engine: releaseOf("preseal.wasm"), decoders: releaseOf("decoders.wasm") };
 const lines = Object.entries(release).map(([name, value]) => `export const ${name} = ${JSON.stringify(value)};\n`);
 writeFileSync(join(dist, "release.js"), lines.join(""));
 
@@ -41,3 +36,8 @@ const { metafile } = await build({
 
 copyFileSync(join(root, "LICENSE"), join(dist, "LICENSE"));
 writeFileSync(join(dist, "LICENSE-THIRD-PARTY"), thirdParty(root, Object.keys(metafile.inputs)));
+
+function releaseOf(name) {
+  const wasm = readFileSync(join(dist, name));
+  return { size: wasm.length, sha384: createHash("sha384").update(wasm).digest("hex") };
+}

@@ -1,4 +1,4 @@
-// The licences of what dist contains: Go itself and the modules whose packages are linked into the engine, and the packages
+// The licences of what dist contains: Go itself and the modules whose packages are linked into the engine or the decoders, and the packages
 // that are bundled into scripts.
 
 import { execFileSync } from "node:child_process";
@@ -32,14 +32,14 @@ export function thirdParty(root, bundled) {
   }
   const rule = "=".repeat(80);
   const parts = [...texts].sort().map(([title, text]) => `${rule}\n${title}\n${rule}\n\n${text.trim()}\n`);
-  return `preseal.wasm, wasm_exec.js and ristretto.js contain code under these licences.\n\n${parts.join("\n")}`;
+  return `preseal.wasm, decoders.wasm, wasm_exec.js and ristretto.js contain code under these licences.\n\n${parts.join("\n")}`;
 }
 
-/** The packages of other modules that the engine is linked from. */
+/** The packages of other modules that the engine and the decoders are linked from. */
 function linkedPackages(root) {
   const fields = "{{.Path}} {{.Version}}\t{{.Dir}}\t{{$.Dir}}\t{{join $.GoFiles `/`}}";
   const format = `{{with .Module}}{{if not .Main}}${fields}{{end}}{{end}}`;
-  const lines = go(root, "list", "-deps", `-f=${format}`, "./wasm").split("\n").filter(Boolean);
+  const lines = go(root, "list", "-deps", `-f=${format}`, "./wasm", "./wasm/decoders").split("\n").filter(Boolean);
   return lines.map((line) => {
     const [module, top, folder, files] = line.split("\t");
     return { module, top, folder, files: files.split("/") };

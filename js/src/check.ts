@@ -1,17 +1,12 @@
 import { type Asked, askPlainly, askPrivately, NoEntry } from "./ask.js";
-import { decode, Falsified, Undecodable } from "./decode.js";
-import { type Engine, EngineError, type Finding, type Sniffed } from "./engine.js";
+import { type Engine, EngineError, type Finding } from "./engine.js";
 import { isErrorCode, PresealError } from "./errors.js";
+import type { Fallback } from "./fallback.js";
 import type { CheckProgress, ManifestInfo, Settings } from "./messages.js";
+import { MAX_BYTES, read, Unreadable } from "./read.js";
+import { type Gap, see, unsupported } from "./see.js";
 import type { Terms } from "./server.js";
-import {
-  type Candidate,
-  emptyReport,
-  isUnsupportedReason,
-  type Outcome,
-  type Report,
-  type Verdict,
-} from "./verdict.js";
+import { type Candidate, emptyReport, type Outcome, type Report, type Verdict } from "./verdict.js";
 import { timed, within } from "./wait.js";
 
 /** What a check works with. */
@@ -24,15 +19,13 @@ export interface Desk {
   oprf(): ManifestInfo["oprf"];
   /** Looks for a newer snapshot to go on with; says whether there is one. */
   renew(): Promise<boolean>;
+  fallback: Fallback;
   confirm: string | undefined;
   confirmation: Settings["confirmation"];
   timeout: number;
   signal: AbortSignal;
   onProgress(event: CheckProgress): void;
 }
-
-/** Why a file could not be checked as a picture, if so. */
-type Gap = Extract<Outcome, { reason: unknown }>;
 
 /** What is known without asking anyone. */
 interface Examined {
@@ -48,12 +41,6 @@ type Settled =
   | Exclude<Outcome, { kind: "clear" | "cleared" | "match" }>
   | { kind: "clear" | "cleared" }
   | ({ kind: "match" } & Proven);
-
-/** A larger file is not read. */
-const MAX_BYTES = 512 << 20;
-
-/** Picture formats that the engine knows and that browsers may refuse. */
-const REFUSED: readonly string[] = ["heic", "svg", "tiff", "pdf"];
 
 /**
  * Checks one file.
@@ -144,57 +131,19 @@ export async function prove(
 async function examine(blob: Blob, report: Report, desk: Desk): Promise<Examined> {
   desk.signal.throwIfAborted();
   if (blob.size > MAX_BYTES) return { gap: unsupported("too-large") };
-  desk.onProgress({ phase: "read" });
-  const file = await timed(report.timings, "read", () => read(blob, desk));
-  if (!file) return { gap: unsupported("undecodable") };
-  const { bytes, sha256 } = file;
-  const engine = await desk.engine();
-  desk.onProgress({ phase: "decode" });
-  const { pixels, gap } = await timed(report.timings, "decode", () => see(bytes, engine, report, desk));
-  desk.signal.throwIfAborted();
-  desk.onProgress({ phase: "probe" });
-  const query = { sha256, now: Date.now(), ...pixels };
-  const finding = await timed(report.timings, "probe", async () => engine.call("check", query));
-  note(finding, report);
-  return { finding, gap: gap ?? (finding.featureless ? unsupported("featureless") : undefined) };
-}
-
-/** Reads a file once, and digests it. One that was deleted or changed since it was picked cannot be read. */
-async function read(blob: Blob, desk: Desk) {
   try {
-    return await within(patience(desk), "reading", desk.signal, async () => {
-      const bytes = new Uint8Array(await blob.arrayBuffer());
-      return { bytes, sha256: new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)) };
-    });
+    const file = await read(blob, report, desk);
+    const engine = await desk.engine();
+    desk.onProgress({ phase: "decode" });
+    const gap = await timed(report.timings, "decode", () => see(file, engine, report, desk));
+    const sha256 = await within(patience(desk), "digesting", desk.signal, () => file.sha256);
+    desk.onProgress({ phase: "probe" });
+    const query = { sha256, now: Date.now(), ...(!gap && { decoded: true as const }) };
+    const finding = await timed(report.timings, "probe", async () => engine.call("check", query));
+    note(finding, report);
+    return { finding, gap: gap ?? (finding.featureless ? unsupported("featureless") : undefined) };
   } catch (error) {
-    if (error instanceof DOMException && !desk.signal.aborted) return undefined;
-    throw error;
-  }
-}
-
-/** Looks at the format before the browser decodes anything, and hands the browser the bytes that were digested. */
-async function see(bytes: Uint8Array<ArrayBuffer>, engine: Engine, report: Report, desk: Desk) {
-  const sniffed = sniff(bytes, engine);
-  if ("kind" in sniffed) return { gap: sniffed };
-  report.format = sniffed.format;
-  report.width = sniffed.width;
-  report.height = sniffed.height;
-  try {
-    const blob = new Blob([bytes], { type: `image/${sniffed.format}` });
-    return { pixels: await decode(blob, patience(desk), desk.signal) };
-  } catch (error) {
-    desk.signal.throwIfAborted();
-    if (error instanceof Falsified) return { gap: unavailable("decoder-untrusted") };
-    if (!(error instanceof Undecodable)) return { gap: unavailable(reasonOf(error)) };
-    return { gap: unsupported(REFUSED.includes(sniffed.format) ? "format" : "undecodable") };
-  }
-}
-
-function sniff(bytes: Uint8Array, engine: Engine): Sniffed | Gap {
-  try {
-    return engine.call("sniff", bytes);
-  } catch (error) {
-    if (error instanceof EngineError && isUnsupportedReason(error.code)) return unsupported(error.code);
+    if (error instanceof Unreadable) return { gap: unsupported("undecodable") };
     throw error;
   }
 }
@@ -217,10 +166,6 @@ function patience(desk: Desk): number {
 function reasonOf(error: unknown) {
   const code = error instanceof PresealError || error instanceof EngineError ? error.code : undefined;
   return isErrorCode(code) || code === "overflow" ? code : "engine-failed";
-}
-
-function unsupported(reason: Extract<Gap, { kind: "unsupported" }>["reason"]): Gap {
-  return { kind: "unsupported", reason };
 }
 
 function unavailable(reason: Extract<Gap, { kind: "unavailable" }>["reason"]): Gap {

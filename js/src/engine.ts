@@ -1,15 +1,9 @@
-import "./wasm_exec.js";
 import type { Answer } from "./confirm.js";
-import { digest } from "./digest.js";
-import { download } from "./download.js";
-import { PresealError } from "./errors.js";
 import type { ManifestInfo, Mark, Trust } from "./messages.js";
-import { version, wasmSha384, wasmSize } from "./release.js";
+import { type ArgumentsOf, type CallOf, type OkOf, Program, type Result } from "./program.js";
 import type { Candidate, Report } from "./verdict.js";
-import { within } from "./wait.js";
 
-/** What the engine's functions return: a value, or an error. After a fatal one the engine is of no more use. */
-export type Result<T> = { ok: T } | { error: { code: string; message: string; fatal?: boolean } };
+export { EngineError, type Result } from "./program.js";
 
 /** What the engine finds: no candidates means clear, if the picture could be hashed. */
 export interface Finding {
@@ -21,20 +15,34 @@ export interface Finding {
   picture?: NonNullable<Report["picture"]>;
 }
 
+/** A file's bytes: all of them, or a way to read some of them at once. */
+export type Source = Uint8Array | { size: number; read(at: number, length: number): Uint8Array };
+
 /** What a file's first bytes say of it. */
 export interface Sniffed {
   format: string;
   width: number;
   height: number;
+  /** The EXIF orientation of a JPEG, 1 to 8; 1 otherwise. */
+  orientation: number;
+  /** A JPEG is decoded at 1/scale of its size. */
+  scale?: number;
+  /** Why the picture is not looked at: one of the reasons of `unsupported`. */
+  unfit?: string;
 }
 
-/** A file as the engine checks it: the digest, and the pixels if there are any. */
+/** A small grey picture: 16-bit samples, little-endian. */
+export interface Plane {
+  width: number;
+  height: number;
+  samples: Uint8Array;
+}
+
+/** A file as the engine checks it: its digest, and whether the picture that was given last belongs to it. */
 export interface Query {
   sha256: Uint8Array;
   now: number;
-  rgba?: Uint8ClampedArray;
-  width?: number;
-  height?: number;
+  decoded?: true;
 }
 
 /** The functions that wasm/main.go hands out. */
@@ -48,7 +56,15 @@ export interface Api {
   applyDelta(delta: Uint8Array): Result<{ file: Uint8Array<ArrayBuffer> }>;
   /** Verifies a file against the manifest opened last and replaces the open snapshot with it. */
   openSnapshot(file: Uint8Array): Result<object>;
-  sniff(bytes: Uint8Array): Result<Sniffed>;
+  sniff(file: Source): Result<Sniffed>;
+  /** The SHA-256 of a file up to the end of the part, which follows the one before; at 0 another file begins. */
+  digest(part: Uint8Array, at: number): Result<{ sha256: Uint8Array }>;
+  /** A JPEG becomes the picture for the next check. */
+  decode(file: Source, orientation: number): Result<object>;
+  /** Rows of straight-alpha RGBA, the first of them number `from`, become it; at 0 another picture begins. */
+  rows(rgba: Uint8ClampedArray | Uint8Array, width: number, height: number, from: number): Result<object>;
+  /** What decoders.wasm made becomes it: the picture over white, and over black if it is transparent. */
+  planes(planes: Plane[]): Result<object>;
   check(query: Query): Result<Finding>;
   /** Whether the snapshot lists an output of 64 bytes, and the bucket with the entries of its key. */
   lookUp(output: Uint8Array): Result<{ listed: boolean; bucket: string }>;
@@ -60,112 +76,20 @@ export interface Api {
 }
 
 /** The functions of an engine that return a Result. */
-export type Call = Exclude<keyof Api, "version">;
+export type Call = CallOf<Api>;
+/** What a function takes. */
+export type Arguments<C extends Call> = ArgumentsOf<Api, C>;
 /** What a function returns if it succeeds. */
-export type Ok<C extends Call> = ReturnType<Api[C]> extends Result<infer T> ? T : never;
+export type Ok<C extends Call> = OkOf<Api, C>;
 
-/** An error that the engine reports: about its input, so the engine goes on working. */
-export class EngineError extends Error {
-  readonly code: string;
-
-  constructor(code: string, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
-/** A running instance of the Go program. Its functions are synchronous. */
-export class Engine {
-  /** Whether the instance crashed. It then has to be thrown away. */
-  dead = false;
-  readonly #api: Api;
-
-  private constructor(api: Api) {
-    this.#api = api;
-  }
-
+/** A running engine. */
+export class Engine extends Program<Api> {
   /**
-   * Instantiates the module and runs it up to the point where it hands out its functions.
+   * Starts an engine.
    *
-   * @throws PresealError `engine-failed`, or `version-mismatch` if the engine belongs to another version of the package.
+   * @throws PresealError `engine-failed`, or `version-mismatch` if it belongs to another version of the package.
    */
-  static async start(module: WebAssembly.Module): Promise<Engine> {
-    const scope = globalThis as { presealReady?: (api: Api) => void };
-    let engine: Engine | undefined;
-    const stopped = () => {
-      if (engine) engine.dead = true;
-    };
-    try {
-      const go = new Go();
-      go.exit = stopped;
-      const instance = await WebAssembly.instantiate(module, go.importObject);
-      scope.presealReady = (api) => {
-        engine = new Engine(api);
-      };
-      go.run(instance).then(stopped, stopped); // runs up to the hand-out, and returns to wait for calls
-    } catch (error) {
-      throw failed(`the engine does not start: ${String(error)}`);
-    } finally {
-      delete scope.presealReady;
-    }
-    if (!engine || engine.dead) throw failed("the engine does not start");
-    if (engine.#api.version !== version) {
-      throw new PresealError("version-mismatch", `engine ${engine.#api.version}, package ${version}`);
-    }
-    return engine;
+  static start(module: WebAssembly.Module): Promise<Engine> {
+    return Program.launch<Api, Engine>(module, (api) => new Engine(api));
   }
-
-  /**
-   * Calls one of the engine's functions.
-   *
-   * @throws EngineError with the engine's own code; PresealError `engine-failed` if it crashed.
-   */
-  call<C extends Call>(name: C, ...args: Parameters<Api[C]>): Ok<C> {
-    if (this.dead) throw failed("the engine has stopped");
-    let result: Result<Ok<C>> | undefined;
-    try {
-      result = (this.#api[name] as (...args: unknown[]) => Result<Ok<C>>)(...args);
-    } catch (error) {
-      this.dead = true;
-      throw failed(`${name}: ${String(error)}`);
-    }
-    if (result && "ok" in result && !this.dead) return result.ok;
-    if (!result || !("error" in result) || result.error.fatal || this.dead) {
-      this.dead = true;
-      throw failed(`${name}: ${result && "error" in result ? result.error.message : "no result"}`);
-    }
-    throw new EngineError(result.error.code, result.error.message);
-  }
-}
-
-/**
- * Fetches and compiles the engine, and holds its bytes against the digest that the package was built with.
- *
- * @throws PresealError `network`, `timeout`, `server`, `integrity` or `engine-failed`; the signal's reason.
- */
-export async function fetchEngine(
-  url: string,
-  timeout: number,
-  signal: AbortSignal,
-  onProgress: (loaded: number) => void,
-): Promise<WebAssembly.Module> {
-  const what = "engine";
-  const bytes = await download(url, { what, limit: wasmSize, timeout, signal, onProgress }).catch((error: unknown) => {
-    throw error instanceof PresealError && error.code === "too-large" ? otherBytes() : error;
-  });
-  if (bytes.length < wasmSize)
-    throw new PresealError("network", `engine: ${bytes.length} of ${wasmSize} bytes arrived`);
-  if ((await digest("SHA-384", bytes)) !== wasmSha384) throw otherBytes();
-  return within(3 * timeout, what, signal, () => WebAssembly.compile(bytes)).catch((error: unknown) => {
-    if (signal.aborted || error instanceof PresealError) throw error;
-    throw failed(`the engine does not compile: ${String(error)}`);
-  });
-}
-
-function otherBytes(): PresealError {
-  return new PresealError("integrity", "engine: not the bytes that this package was built with");
-}
-
-function failed(message: string): PresealError {
-  return new PresealError("engine-failed", message);
 }

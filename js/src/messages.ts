@@ -82,11 +82,13 @@ export interface OpenProgress {
 }
 
 /**
- * Which step of a check has begun. `request` is what is about to be sent, as in the report. `update`: the confirmation server
- * has a newer list than the snapshot, which is looked for.
+ * Which step of a check has begun, and how many bytes of the file have been read: a large one is read in slices. `request` is
+ * what is about to be sent, as in the report. `update`: the confirmation server has a newer list than the snapshot, which is
+ * looked for.
  */
 export type CheckProgress =
-  | { phase: "read" | "decode" | "probe" | "update" }
+  | { phase: "read"; loaded: number; total: number }
+  | { phase: "decode" | "probe" | "update" }
   | { phase: "confirm"; request: Uint8Array };
 
 /** The options of `Matcher.open`, checked, with absolute URLs. */
@@ -95,6 +97,7 @@ export interface Settings {
   confirm?: string;
   confirmation: "private" | "plain";
   wasm?: string;
+  decoders?: string;
   trust: Trust;
   update: "auto" | "manual";
   timeout: number;
@@ -182,7 +185,7 @@ function isSettings(value: unknown): boolean {
     isText(value.snapshot) &&
     (value.confirm === undefined || isText(value.confirm)) &&
     (value.confirmation === "private" || value.confirmation === "plain") &&
-    (value.wasm === undefined || isText(value.wasm)) &&
+    [value.wasm, value.decoders].every((url) => url === undefined || isText(url)) &&
     (value.update === "auto" || value.update === "manual") &&
     isCount(value.timeout) &&
     Array.isArray(roles) &&

@@ -26,6 +26,8 @@ export interface OpenOptions {
   worker?: () => Worker;
   /** The engine, if it is not beside worker.js. It must be the one that belongs to this version. */
   wasm?: string | URL;
+  /** decoders.wasm, if it is not beside worker.js. It is loaded only in browsers whose canvas falsifies what is drawn. */
+  decoders?: string | URL;
   /**
    * Milliseconds without progress after which a wait for the network ends. Default 10,000. Local work (starting the engine,
    * decoding) may take three times as long. A worker from which no step is heard for ten times as long is given up.
@@ -62,7 +64,10 @@ export async function settingsOf(options: OpenOptions): Promise<Settings> {
     timeout,
   };
   if (options.confirm !== undefined) settings.confirm = folderUrl("confirm", options.confirm);
-  if (options.wasm !== undefined) settings.wasm = absoluteUrl("wasm", options.wasm).href;
+  for (const name of ["wasm", "decoders"] as const) {
+    const url = options[name];
+    if (url !== undefined) settings[name] = absoluteUrl(name, url).href;
+  }
   return settings;
 }
 

@@ -1,10 +1,18 @@
 // scripts/build.mjs writes dist/release.js.
 
-/** The version of this package, and of the engine that belongs to it. */
+/** A file of WebAssembly in dist. */
+export interface Release {
+  /** Bytes. */
+  size: number;
+  /** The SHA-384 digest in hexadecimal. */
+  sha384: string;
+}
+
+/** The version of this package, and of the programs that belong to it. */
 export const version: string;
 
-/** The length of dist/preseal.wasm in bytes. */
-export const wasmSize: number;
+/** dist/preseal.wasm. */
+export const engine: Release;
 
-/** The SHA-384 digest of dist/preseal.wasm in hexadecimal. */
-export const wasmSha384: string;
+/** dist/decoders.wasm. */
+export const decoders: Release;

@@ -1,4 +1,4 @@
-import { type Api, type Call, Engine, EngineError, type Ok } from "./engine.js";
+import { type Arguments, type Call, Engine, EngineError, type Ok } from "./engine.js";
 import { isErrorCode, PresealError } from "./errors.js";
 import type { Kept, ManifestInfo, Mark, Settings, SnapshotInfo, Trust } from "./messages.js";
 import { within } from "./wait.js";
@@ -69,7 +69,7 @@ export function openManifest(
 }
 
 /** Calls an engine's function and gives its errors the package's type. @throws PresealError */
-export function call<C extends Call>(engine: Engine, name: C, ...args: Parameters<Api[C]>): Ok<C> {
+export function call<C extends Call>(engine: Engine, name: C, ...args: Arguments<C>): Ok<C> {
   try {
     return engine.call(name, ...args);
   } catch (error) {

@@ -1,8 +1,10 @@
 import { type Acquired, fromPublisher, fromStore, type Quest } from "./acquire.js";
+import { isTruthful } from "./canvas.js";
 import { check, type Desk } from "./check.js";
-import { fetchEngine } from "./engine.js";
+import { Fallback } from "./fallback.js";
 import type { CheckProgress, Kept, News, OpenProgress, Settings, SnapshotInfo } from "./messages.js";
-import { wasmSize } from "./release.js";
+import { fetchProgram } from "./program.js";
+import { engine } from "./release.js";
 import { Serving } from "./serving.js";
 import { inTurn, listName, Updater } from "./updater.js";
 import type { Verdict } from "./verdict.js";
@@ -12,6 +14,8 @@ import { untilAborted } from "./wait.js";
 export interface Start {
   /** The engine's URL. */
   wasm: string;
+  /** The URL of the decoders for browsers with an untruthful canvas. */
+  decoders: string;
   /** What an earlier worker kept. */
   kept: Kept | undefined;
   tell(news: News): void;
@@ -21,11 +25,13 @@ export interface Start {
 export class Session {
   readonly #settings: Settings;
   readonly #updater: Updater;
+  readonly #fallback: Fallback;
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(settings: Settings, updater: Updater) {
+  private constructor(settings: Settings, updater: Updater, fallback: Fallback) {
     this.#settings = settings;
     this.#updater = updater;
+    this.#fallback = fallback;
   }
 
   /**
@@ -36,16 +42,18 @@ export class Session {
    */
   static async open(
     settings: Settings,
-    { wasm, kept, tell }: Start,
+    { wasm, decoders, kept, tell }: Start,
     signal: AbortSignal,
     onProgress: (event: OpenProgress) => void,
   ): Promise<Session> {
     const module = kept ? Promise.resolve(kept.module) : fetchModule(settings, wasm, signal, onProgress);
     module.catch(() => {}); // whoever needs it hears of it
+    const fallback = new Fallback(decoders, settings.timeout);
+    if (!isTruthful()) fallback.load().catch(() => {}); // now, so that no request coincides with a check
     const quest: Quest = { settings, list: listName(settings), module, signal, onProgress };
     const acquired = kept ? await resume(kept, quest) : await acquire(quest);
     signal.throwIfAborted();
-    return new Session(settings, new Updater(settings, acquired, tell));
+    return new Session(settings, new Updater(settings, acquired, tell), fallback);
   }
 
   get serving(): Serving {
@@ -72,6 +80,7 @@ export class Session {
         return current().info.file !== before.info.file;
       },
       inTurn: (work) => this.#inTurn(work, signal),
+      fallback: this.#fallback,
       confirm,
       confirmation,
       timeout,
@@ -114,7 +123,7 @@ async function fetchModule(
   signal: AbortSignal,
   onProgress: (event: OpenProgress) => void,
 ): Promise<WebAssembly.Module> {
-  const tell = (loaded: number) => onProgress({ phase: "engine", loaded, total: wasmSize });
+  const tell = (loaded: number) => onProgress({ phase: "engine", loaded, total: engine.size });
   tell(0);
-  return fetchEngine(url, timeout, signal, tell);
+  return fetchProgram(url, engine, timeout, signal, tell);
 }

@@ -3,7 +3,10 @@ import type { ErrorCode } from "./errors.js";
 /** The entries of one hash algorithm inside a snapshot. */
 export type Lane = "sha256" | "md5" | "phash" | "pdq";
 
-/** Why a file cannot be checked as a picture. `format`: a known picture format that this browser does not decode. */
+/**
+ * Why a file cannot be checked as a picture. `format`: the report's `format`, which is not decoded here, or not in this
+ * browser; `too-complex`: of more parts than any encoder makes.
+ */
 export type UnsupportedReason = (typeof UNSUPPORTED)[number];
 
 /**
@@ -13,7 +16,15 @@ export type UnsupportedReason = (typeof UNSUPPORTED)[number];
  */
 export type UnavailableReason = ErrorCode | "no-confirmation" | "overflow" | "decoder-untrusted";
 
-const UNSUPPORTED = ["empty", "not-an-image", "format", "undecodable", "too-large", "featureless"] as const;
+const UNSUPPORTED = [
+  "empty",
+  "not-an-image",
+  "format",
+  "undecodable",
+  "too-large",
+  "too-complex",
+  "featureless",
+] as const;
 
 /** A probe that hit the snapshot's filter: possibly listed, far from certainly. */
 export interface Candidate {
@@ -38,6 +49,13 @@ export interface Report {
   /** Pixels, before any rotation; 0 if unknown. */
   width: number;
   height: number;
+  /**
+   * What decoded the picture: the engine (`jpeg`), the browser (`imagedecoder`, or `bitmap` where there is none for the format),
+   * or, where the canvas falsifies what the browser decodes, the decoders in WebAssembly (`fallback`).
+   */
+  decoder?: "jpeg" | "imagedecoder" | "bitmap" | "fallback";
+  /** A JPEG was decoded at 1/scale of its size: 1, 2, 4 or 8. */
+  scale?: number;
   /** How many variants of the file's keys were tested against the filters. */
   probes: number;
   candidates: Candidate[];
@@ -58,10 +76,11 @@ export interface Report {
    */
   picture?: { phash: string; margins: Float32Array; pdq: string; quality: number };
   /**
-   * Milliseconds. `confirm` is the whole confirmation: above all `ask` (the question, and at first loading what that takes),
-   * `wait` (for the server) and `open` (the proof, the outputs, the entries).
+   * Milliseconds. The `digest` of a file up to 64 MiB is made while the picture is decoded. `confirm` is the whole confirmation:
+   * above all `ask` (the question, and at first loading what that takes), `wait` (for the server) and `open` (the proof, the
+   * outputs, the entries).
    */
-  timings: Record<"read" | "decode" | "probe" | "confirm" | "ask" | "wait" | "open", number>;
+  timings: Record<"read" | "digest" | "decode" | "probe" | "confirm" | "ask" | "wait" | "open", number>;
 }
 
 /**
@@ -162,7 +181,7 @@ export function emptyReport(): Report {
     requests: 0,
     sent: [],
     received: 0,
-    timings: { read: 0, decode: 0, probe: 0, confirm: 0, ask: 0, wait: 0, open: 0 },
+    timings: { read: 0, digest: 0, decode: 0, probe: 0, confirm: 0, ask: 0, wait: 0, open: 0 },
   };
 }
 

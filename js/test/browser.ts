@@ -165,9 +165,9 @@ export function launchChromium(): Promise<Browser> {
 }
 
 /** Starts Firefox by WebDriver BiDi. */
-export function launchFirefox(): Promise<Browser> {
+export function launchFirefox(extraPrefsFirefox: Record<string, unknown> = {}): Promise<Browser> {
   const executablePath = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
-  return puppeteer.launch({ browser: "firefox", executablePath, headless: true });
+  return puppeteer.launch({ browser: "firefox", executablePath, headless: true, extraPrefsFirefox });
 }
 
 /** Opens a path of the stage in a new page. */

@@ -56,6 +56,15 @@ async function opened(): Promise<Engine> {
   return engine;
 }
 
+/** Checks a file whose digest and pixels are known. */
+function check(engine: Engine, sha256: Uint8Array, { rgba, width, height }: ReturnType<typeof picture>): Finding {
+  const rows = Math.ceil(height / 3);
+  for (let y = 0; y < height; y += rows) {
+    engine.call("rows", rgba.subarray(4 * width * y, 4 * width * (y + rows)), width, height, y);
+  }
+  return engine.call("check", { sha256, now: Date.now(), decoded: true });
+}
+
 function code(wanted: string) {
   return (error: unknown) => (error instanceof EngineError || error instanceof PresealError) && error.code === wanted;
 }
@@ -121,7 +130,7 @@ test("a listed digest is a candidate", async () => {
 test("a listed picture is a candidate at its first probe, other pictures are none", async () => {
   const engine = await opened();
   for (const seed of [1, 2, 3]) {
-    const finding = engine.call("check", { sha256: never, now: Date.now(), ...picture(seed) });
+    const finding = check(engine, never, picture(seed));
     assert.deepEqual(
       finding.candidates.map((c) => [c.lane, c.probe, c.distance, c.window, c.orientation]),
       [
@@ -134,7 +143,7 @@ test("a listed picture is a candidate at its first probe, other pictures are non
     assert.equal(hex(phash?.key), finding.picture?.phash);
     assert.equal(finding.picture?.margins.length, 64);
   }
-  const other = engine.call("check", { sha256: never, now: Date.now(), ...picture(77) });
+  const other = check(engine, never, picture(77));
   assert.deepEqual([other.candidates, other.overflow, other.featureless], [[], false, false]);
   assert.ok(other.probes > 1);
 });
@@ -152,7 +161,7 @@ test("a picture in a frame is a candidate as a window, a mirrored one in another
     }
   }
   const places = (rgba: Uint8ClampedArray, width: number, height: number) => {
-    const { candidates } = engine.call("check", { sha256: never, now: Date.now(), rgba, width, height });
+    const { candidates } = check(engine, never, { rgba, width, height });
     return candidates.map(({ lane, window, orientation }) => `${lane} ${window} ${orientation}`);
   };
   assert.deepEqual(places(mirrored, width, height), ["pdq 0 1"]);
@@ -161,7 +170,7 @@ test("a picture in a frame is a candidate as a window, a mirrored one in another
 
 test("a candidate is a match if its answer proves it", async () => {
   const engine = await opened();
-  const finding = engine.call("check", { sha256: digest("listed"), now: Date.now(), ...picture(1) });
+  const finding = check(engine, digest("listed"), picture(1));
   const lanes = finding.candidates.map(({ lane }) => lane);
   assert.deepEqual(lanes, ["sha256", "pdq", "phash"]);
   const no: Answer = { listed: false, hashes: [] };
@@ -228,6 +237,37 @@ test("a panic makes the engine dead, and another one can be started from the mod
   assert.equal((await opened()).call("check", { sha256: never, now: Date.now() }).candidates.length, 0);
 });
 
+test("a digest is made of parts, which follow each other", async () => {
+  const engine = await Engine.start(module);
+  const file = Buffer.concat([digest("a"), digest("b"), digest("c"), digest("d")]);
+  for (const sizes of [[128], [1, 127], [64, 0, 63, 1]]) {
+    let at = 0;
+    let sha256: Uint8Array = new Uint8Array();
+    for (const size of sizes) {
+      sha256 = engine.call("digest", file.subarray(at, at + size), at).sha256;
+      at += size;
+    }
+    assert.equal(hex(sha256), createHash("sha256").update(file).digest("hex"), sizes.join(" "));
+  }
+  assert.throws(() => engine.call("digest", file, 1), code("invalid"));
+});
+
+test("planes that are none are refused, and an incomplete picture is not checked", async () => {
+  const engine = await opened();
+  const plane = { width: 8, height: 8, samples: new Uint8Array(128) };
+  for (const planes of [
+    [{ ...plane, samples: new Uint8Array(127) }],
+    [{ ...plane, width: 0 }],
+    [{ ...plane, height: 1024, samples: new Uint8Array(16_384) }],
+    [plane, plane, plane],
+  ]) {
+    assert.throws(() => engine.call("planes", planes), code("invalid"));
+  }
+  engine.call("rows", new Uint8Array(64), 4, 8, 0);
+  assert.throws(() => engine.call("check", { sha256: never, now: Date.now(), decoded: true }), code("invalid"));
+  assert.throws(() => engine.call("rows", new Uint8Array(80), 4, 8, 4), code("undecodable"));
+});
+
 test("sniff tells what a file is by its content", async () => {
   const engine = await Engine.start(module);
   const { format, width: w, height: h } = engine.call("sniff", png(picture(1).rgba, width, height));
@@ -248,7 +288,7 @@ test("pictures hash as the vectors say, bit for bit", async () => {
   }[] = JSON.parse(await readFile(join(root, "testdata", "vectors", "phash.json"), "utf8"));
   for (const { name, rgba, width, height, phash, quality, margins } of vectors) {
     const pixels = { rgba: new Uint8ClampedArray(Buffer.from(rgba, "base64")), width, height };
-    const { picture } = engine.call("check", { sha256: never, now: Date.now(), ...pixels });
+    const { picture } = check(engine, never, pixels);
     assert.deepEqual([picture?.phash, picture?.quality], [phash, quality], name);
     assert.deepEqual([...(picture?.margins ?? [])].map(hexOf), margins, name);
   }

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { after, before, test } from "node:test";
-import { asked, LabPage } from "./labpage.js";
+import { apart, asked, LabPage } from "./labpage.js";
+import { avifHeader, png, waves } from "./png.js";
 
 let page: LabPage;
 
@@ -143,19 +144,35 @@ test("a report shows what was sent, even if the worker is lost before the answer
   );
 });
 
-test("pixels that the browser falsifies are not hashed", async () => {
-  const worker = page.sabotage(
-    "noise",
-    `const real = OffscreenCanvasRenderingContext2D.prototype.getImageData;
-     OffscreenCanvasRenderingContext2D.prototype.getImageData = function (...args) {
-       const data = real.apply(this, args);
-       return new ImageData(data.data.map(() => Math.random() * 256), data.width);
-     };`,
+const noise = `const real = OffscreenCanvasRenderingContext2D.prototype.getImageData;
+  OffscreenCanvasRenderingContext2D.prototype.getImageData = function (...args) {
+    const data = real.apply(this, args);
+    return new ImageData(data.data.map(() => Math.random() * 256), data.width);
+  };`;
+
+test("pixels that the browser falsifies are not hashed: other decoders are loaded, before the first check", async () => {
+  await page.call("make", "waves.png", [...png(waves(5, 320, 240), 320, 240)]);
+  await page.call("make", "rare.avif", [...avifHeader(320, 240)]);
+  const honest = (await page.check("waves.png")).outcome;
+  assert.equal(honest.decoder, "imagedecoder");
+  const opening = await page.stage.during(async () =>
+    assert.equal(await page.open({ worker: page.sabotage("noise", noise) }), ""),
   );
-  assert.equal(await page.open({ worker }), "");
-  const { outcome } = await page.check("unlisted");
-  assert.deepEqual([outcome.kind, outcome.reason, outcome.phash], ["unavailable", "decoder-untrusted", undefined]);
+  assert.ok(opening.some(({ path }) => path === "/js/dist/decoders.wasm"));
+  const { outcome, requests } = await page.check("waves.png");
+  assert.deepEqual([outcome.kind, outcome.decoder, requests], ["clear", "fallback", []]);
+  assert.ok(apart(outcome.phash, honest.phash) <= 2, `${outcome.phash} ${honest.phash}`);
+  const rare = (await page.check("rare.avif")).outcome;
+  assert.deepEqual([rare.kind, rare.reason, rare.phash], ["unavailable", "decoder-untrusted", undefined]);
   assert.equal((await page.check("listed")).outcome.lane, "sha256");
+});
+
+test("decoders of other bytes are refused, and a JPEG needs none", async () => {
+  page.stage.routes.set("/other-decoders.wasm", (_, response) => response.end(Buffer.alloc(8 << 20)));
+  assert.equal(await page.open({ worker: page.sabotage("noise", noise), decoders: "/other-decoders.wasm" }), "");
+  const { kind, reason } = (await page.check("waves.png")).outcome;
+  assert.deepEqual([kind, reason], ["unavailable", "integrity"]);
+  assert.equal((await page.check("unlisted")).outcome.kind, "clear");
 });
 
 test("a worker answers nonsense, and a page of another version, with an error and goes on", async () => {

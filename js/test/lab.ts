@@ -24,6 +24,7 @@ export interface LabOptions {
   /** The URL of a module worker to use instead of the package's. */
   worker?: string;
   wasm?: string;
+  decoders?: string;
 }
 
 /** A verdict or an error, as far as it survives the way out of the page. */
@@ -42,6 +43,8 @@ export interface Summary {
   asked?: Verdict["report"]["asked"];
   timings?: Verdict["report"]["timings"];
   format?: string;
+  decoder?: string;
+  scale?: number;
   phash?: string;
   pdq?: string;
   phases?: string[];
@@ -122,6 +125,16 @@ export async function say(word: string): Promise<void> {
   channel.close();
 }
 
+/** Asks a worker that was made to answer. */
+export async function ask(word: string): Promise<unknown> {
+  const channel = new BroadcastChannel("test");
+  const answer = new Promise((resolve) => {
+    channel.onmessage = ({ data }) => resolve(data);
+  });
+  channel.postMessage(word);
+  return answer.finally(() => channel.close());
+}
+
 /** Fetches a file and keeps it under its name. */
 export async function load(name: string, url: string): Promise<void> {
   const response = await fetch(url);
@@ -141,6 +154,16 @@ export async function derive(name: string, from: string, scale: number, type: st
   const canvas = new OffscreenCanvas(Math.round(bitmap.width * scale), Math.round(bitmap.height * scale));
   canvas.getContext("2d")?.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   files.set(name, new File([await canvas.convertToBlob({ type, quality })], name));
+}
+
+/** Returns a picture in a format that the browser can write. */
+export async function encode(from: string, type: string, quality: number): Promise<number[]> {
+  const bitmap = await createImageBitmap(file(from));
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+  canvas.getContext("2d")?.drawImage(bitmap, 0, 0);
+  const blob = await canvas.convertToBlob({ type, quality });
+  if (blob.type !== type) throw new Error(`the browser writes ${blob.type}`);
+  return [...new Uint8Array(await blob.arrayBuffer())];
 }
 
 /** What people do to a picture: the new size, and where its corners go as a canvas's transform has it. */
@@ -174,6 +197,11 @@ export async function truncate(name: string, from: string, share: number): Promi
 export async function insert(name: string, into: string, at: number, bytes: number[]): Promise<void> {
   const whole = file(into);
   files.set(name, new File([whole.slice(0, at), Uint8Array.from(bytes), whole.slice(at)], name));
+}
+
+/** Keeps a file with zeros behind it. */
+export async function pad(name: string, from: string, size: number): Promise<void> {
+  files.set(name, new File([file(from), new Uint8Array(size)], name));
 }
 
 /** Checks a file; aborts, or closes the matcher, as soon as a phase begins. */
@@ -267,6 +295,8 @@ function outcomeOf(verdict: Verdict): Summary {
     ...(report.asked && { asked: report.asked }),
     timings: report.timings,
     format: report.format,
+    ...(report.decoder && { decoder: report.decoder }),
+    ...(report.scale && { scale: report.scale }),
     ...(report.picture && { phash: report.picture.phash, pdq: report.picture.pdq }),
   };
 }

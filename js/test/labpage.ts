@@ -29,6 +29,10 @@ export const launchers = {
     const browser = await launchFirefox();
     return tabOf(await openPage(browser, stage), () => browser.close());
   },
+  "Firefox resisting fingerprinting": async (stage: Stage) => {
+    const browser = await launchFirefox({ "privacy.resistFingerprinting": true });
+    return tabOf(await openPage(browser, stage), () => browser.close());
+  },
   WebKitGTK: async (stage: Stage): Promise<Tab> => {
     const window = await launchWebKit();
     await window.goto(new URL(BLANK, stage.url).href);
@@ -49,6 +53,12 @@ export function tabOf(page: Page, close: () => Promise<void>): Tab {
 /** Of requests, those to a confirmation server at /v1/, without what is different each time. */
 export function asked(requests: string[]): string[] {
   return requests.flatMap((request) => /^(\w+) \/v1\/(\w+)/.exec(request)?.slice(1, 3).join(" ") ?? []);
+}
+
+/** How many bits lie between two hashes, given as hexadecimal digits. */
+export function apart(a: string | undefined, b: string | undefined): number {
+  const differing = BigInt(`0x${a}`) ^ BigInt(`0x${b}`);
+  return differing.toString(2).replaceAll("0", "").length;
 }
 
 /** Serves a module worker that runs the code given before the package's own; returns its path. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { drawnSize } from "../decode.js";
+import { drawnSize } from "../canvas.js";
 import { Matcher, type OpenOptions, type TrustOptions } from "../index.js";
 import { settingsOf } from "../options.js";
 import { listName } from "../updater.js";

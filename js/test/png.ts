@@ -58,3 +58,18 @@ export function waves(seed: number, width: number, height: number): Uint8Clamped
   }
   return rgba;
 }
+
+/** The boxes of an AVIF that say how large it is, without a picture. */
+export function avifHeader(width: number, height: number): Buffer {
+  const size = Buffer.alloc(12);
+  size.writeUInt32BE(width, 4);
+  size.writeUInt32BE(height, 8);
+  const properties = box("iprp", box("ipco", box("ispe", size)));
+  return Buffer.concat([box("ftyp", Buffer.from("avif\0\0\0\0avifmif1")), box("meta", Buffer.alloc(4), properties)]);
+}
+
+function box(type: string, ...parts: Uint8Array[]): Buffer {
+  const body = Buffer.concat([Buffer.from(`\0\0\0\0${type}`), ...parts]);
+  body.writeUInt32BE(body.length, 0);
+  return body;
+}

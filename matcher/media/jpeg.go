@@ -1,104 +1,153 @@
 package media
 
 import (
-	"bytes"
-	"encoding/binary"
+	"io"
+
+	"github.com/preseal/preseal/matcher/phash"
 )
 
-// jpeg walks through the segments up to the first scan (ITU-T T.81, annex B) and
-// looks for the end of the image behind it.
-func (f *file) jpeg(info *Info) error {
-	at := int64(2)
-	framed := false
-	for range maxParts {
-		var b [9]byte
-		if err := f.read(at, b[:4]); err != nil {
+// A JPEG is made of blocks of 8×8 pixels, each stored as its frequencies
+// (ITU-T T.81). A hash needs a small picture only, which the lowest frequencies
+// of every block are already:
+//
+//	scale             1/8   1/4   1/2   1
+//	samples a block   1×1   2×2   4×4   8×8
+//	frequencies       1×1   2×2   4×4   8×8
+//
+// Each sample is the mean of the pixels that it stands for, as far as the kept
+// frequencies tell. The smallest scale is taken whose longer side has enough
+// samples, and whose shorter side has phash.Side of them.
+const enough = 256
+
+// Limits on the parts of a file. Encoders write about ten scans and some dozens
+// of segments.
+const (
+	maxScans    = 100
+	maxSegments = maxParts
+)
+
+// FromJPEG decodes the picture in the size bytes of r at the scale that hashing
+// needs, and turns it upright: orientation is the EXIF value, 1 to 8, which
+// Sniff reads; others count as 1. The plane holds the luma of the encoded
+// samples: Y of YCbCr, that of red, green and blue, or that of CMYK and YCCK,
+// whose inks are inverted as Adobe writes and browsers read them.
+//
+// Pictures of 8 bits a sample with Huffman codes are decoded: baseline,
+// extended and progressive, of any sampling. Others have the reason Format.
+//
+// What the plane is made of must be there whole, and nothing behind it is read:
+// of a baseline picture the scans with its luma; of a progressive one that is
+// scaled down the first passes over the kept frequencies, and of the lowest one
+// all bits but one. A file that breaks off before, or is damaged, is
+// Undecodable: browsers differ in what they make of it. Errors are *Error, but
+// for those of r itself.
+func FromJPEG(r io.ReaderAt, size int64, orientation int) (phash.Luma, error) {
+	d := newDecoder(r, size)
+	if err := d.decode(); err != nil {
+		return phash.Luma{}, err
+	}
+	return upright(d.luma(), orientation), nil
+}
+
+// Scale returns at which scale FromJPEG decodes a picture of w×h pixels: 1/8,
+// 1/4, 1/2 or 1, of which it is the denominator.
+func Scale(w, h int) int { return 8 / scale(w, h) }
+
+// A decoder decodes one file. Its memory is bounded by the scaled picture.
+type decoder struct {
+	bits bitReader
+
+	progressive   bool
+	width, height int // of the picture, in pixels
+	hMost, vMost  int // the largest sampling factors
+	components    []*component
+	colour        colour
+	side          int       // samples of a block's edge: 1, 2, 4 or 8
+	last          int       // the last frequency that is kept, in zigzag order
+	place         [64]uint8 // of frequencies in zigzag order among side × side, 63 for none
+
+	quants   [4]*[64]uint16 // in zigzag order
+	dc, ac   [4]*huffman
+	interval int // groups of blocks between restart markers, 0 without
+
+	jfif      bool
+	adobe     bool
+	transform byte // of Adobe's segment
+	scans     int
+}
+
+// A component is one of the planes that a picture is stored as.
+type component struct {
+	id     byte
+	h, v   int // sampling factors, 1 to 4
+	table  byte
+	wanted bool // it is a part of the luma
+
+	width, height    int // in pixels of its own
+	blocksX, blocksY int // that cover it
+	strideX, strideY int // with those that fill up the last groups
+
+	dc    int32 // of the block before
+	done  bool
+	quant *[64]int64 // see scaled; nil before the first scan
+	level int64      // what is added to samples
+	plane []uint16   // side × side samples a block, 0 to phash.White
+
+	// Of a progressive picture: side × side coefficients a block, rows first,
+	// and of each frequency in zigzag order the bits that are still to come, -1
+	// before its first pass.
+	coefs  []int16
+	coming [64]int8
+}
+
+func newDecoder(r io.ReaderAt, size int64) *decoder {
+	return &decoder{bits: bitReader{input: &input{r: r, size: size, piece: chunk}}}
+}
+
+// decode reads as far as what is wanted goes.
+func (d *decoder) decode() error {
+	in := d.bits.input
+	if in.size > MaxBytes {
+		return tooManyBytes(in.size)
+	}
+	start, err := in.next(2)
+	if err != nil {
+		return err
+	}
+	if start[0] != 0xff || start[1] != markerSOI {
+		return damaged("the file does not begin with a picture")
+	}
+	for range maxSegments {
+		marker, err := in.segment()
+		if err != nil {
 			return err
 		}
-		if b[0] != 0xff {
-			return fail(Undecodable, "no marker at byte %d", at)
-		}
-		marker, length := b[1], int64(binary.BigEndian.Uint16(b[2:]))
 		switch {
-		case marker == 0xff: // fill byte
-			at++
-			continue
-		case marker == 0x01 || marker >= 0xd0 && marker <= 0xd8: // stands alone
-			at += 2
-			continue
-		case marker == 0xda && framed:
-			return f.jpegEnd(at + 2 + length)
-		case marker == 0xd9 || marker == 0xda || length < 2:
-			return fail(Undecodable, "the file has no frame header")
-		case marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc:
-			if err := f.read(at, b[:]); err != nil {
+		case marker == markerEOI:
+			return d.complete()
+		case marker == markerSOS:
+			if done, err := d.scan(); err != nil || done {
 				return err
 			}
-			info.Height, info.Width = int(binary.BigEndian.Uint16(b[5:])), int(binary.BigEndian.Uint16(b[7:]))
-			framed = true
-		case marker == 0xe1 && info.Orientation == 1:
-			info.Orientation = f.exifOrientation(at+4, at+2+length)
+		default:
+			if err := d.tables(marker); err != nil {
+				return err
+			}
 		}
-		at += 2 + length
 	}
-	return fail(Undecodable, "more than %d segments before the first scan", maxParts)
+	return fail(TooComplex, "the file has more than %d segments", maxSegments)
 }
 
-// jpegEnd looks for the marker that ends the image. Browsers differ in what they
-// make of a truncated file, so it is refused for all of them. Within coded data
-// 0xff is followed by 0: the marker cannot occur there by chance.
-func (f *file) jpegEnd(at int64) error {
-	buf := make([]byte, 32<<10)
-	for at < f.size-1 {
-		part := buf[:min(int64(len(buf)), f.size-at)]
-		if err := f.read(at, part); err != nil {
-			return err
-		}
-		if bytes.Contains(part, []byte{0xff, 0xd9}) {
-			return nil
-		}
-		at += int64(len(part)) - 1 // the marker may lie across two parts
+// complete fails unless every wanted component has samples. Passes that do not
+// come before the end of the image are not missed: encoders may leave them out.
+func (d *decoder) complete() error {
+	if d.components == nil {
+		return damaged("the file has no frame header")
 	}
-	return fail(Undecodable, "the file ends within the image")
-}
-
-// exifOrientation finds the orientation in the first directory of an EXIF
-// segment. Anything malformed counts as upright, as it does in browsers.
-func (f *file) exifOrientation(at, end int64) int {
-	const upright = 1
-	var head [14]byte
-	if f.read(at, head[:]) != nil || !bytes.HasPrefix(head[:], []byte("Exif\x00\x00")) {
-		return upright
-	}
-	var order binary.ByteOrder
-	switch string(head[6:10]) {
-	case "II*\x00":
-		order = binary.LittleEndian
-	case "MM\x00*":
-		order = binary.BigEndian
-	default:
-		return upright
-	}
-	at += 6
-	directory := at + int64(order.Uint32(head[10:]))
-	var count [2]byte
-	if directory+2 > end || f.read(directory, count[:]) != nil {
-		return upright
-	}
-	for i := range int64(order.Uint16(count[:])) {
-		var entry [12]byte
-		entryAt := directory + 2 + 12*i
-		if entryAt+12 > end || f.read(entryAt, entry[:]) != nil {
-			return upright
+	for _, c := range d.components {
+		if c.wanted && !c.done && c.coefs == nil {
+			return damaged("a component has no scan")
 		}
-		const tagOrientation, typeShort = 0x0112, 3
-		if order.Uint16(entry[:]) != tagOrientation {
-			continue
-		}
-		if v := order.Uint16(entry[8:]); order.Uint16(entry[2:]) == typeShort && v >= 1 && v <= 8 {
-			return int(v)
-		}
-		return upright
 	}
-	return upright
+	return nil
 }

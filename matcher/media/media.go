@@ -1,6 +1,7 @@
 // Package media turns attachments into what can be hashed: it recognises a
 // file by its content, reads its dimensions and EXIF orientation without
-// decoding it, and reduces decoded pixels to a small grey picture.
+// decoding it, decodes JPEG at the scale that hashing needs, and reduces pixels
+// that others decoded to the same small grey picture.
 //
 // Three rules make a picture the same one wherever it is decoded. The upright
 // image is hashed, with the EXIF orientation applied. Transparent pictures are
@@ -13,9 +14,13 @@ import "fmt"
 
 // Limits on what is looked at. Above them a file is too large to check.
 const (
-	MaxBytes  = 512 << 20 // of a file
-	MaxPixels = 1 << 27   // of a picture, width times height
+	MaxBytes  = 1 << 32 // of a file
+	MaxPixels = 1 << 27 // of a picture, width times height
 )
+
+// MaxSide is the most samples that a side of a plane has which this package
+// makes.
+const MaxSide = 2*detail - 1
 
 // Reasons why a file cannot be hashed.
 const (
@@ -23,18 +28,33 @@ const (
 	NotAnImage  = "not-an-image" // no picture format that Sniff knows
 	Undecodable = "undecodable"  // a picture format, but damaged
 	TooLarge    = "too-large"    // over MaxBytes or MaxPixels
+	TooComplex  = "too-complex"  // of more parts than any encoder makes
+	Format      = "format"       // a kind of picture that is not decoded
 )
 
 // An Error says why a file cannot be hashed.
 type Error struct {
 	Reason string // one of the constants above
-	detail string
+	Detail string // for people
 }
 
-func (e *Error) Error() string { return e.Reason + ": " + e.detail }
+func (e *Error) Error() string { return e.Reason + ": " + e.Detail }
 
+// fail and damaged are called in so many places that inlining them would cost
+// kilobytes.
+//
+//go:noinline
 func fail(reason, format string, args ...any) error {
-	return &Error{Reason: reason, detail: fmt.Sprintf(format, args...)}
+	return &Error{Reason: reason, Detail: fmt.Sprintf(format, args...)}
+}
+
+// damaged is the error of a file that does not follow its format.
+//
+//go:noinline
+func damaged(what string) error { return &Error{Undecodable, what} }
+
+func tooManyBytes(n int64) error {
+	return fail(TooLarge, "the file has %d bytes, more than %d", n, int64(MaxBytes))
 }
 
 // checkSize rejects dimensions that no picture has or that are not looked at.

@@ -82,7 +82,9 @@ func TestSniff(t *testing.T) {
 		{"avif", avif, media.Info{Format: "avif", Width: 256, Height: 128, Orientation: 1}, ""},
 		{"avif without dimensions", avif[:24], media.Info{Format: "avif", Orientation: 1}, media.Undecodable},
 		{"heic", "\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic", media.Info{Format: "heic", Orientation: 1}, ""},
-		{"mp4", "\x00\x00\x00\x18ftypisom\x00\x00\x00\x00isommp42", media.Info{Orientation: 1}, media.NotAnImage},
+		{"mp4", "\x00\x00\x00\x18ftypisom\x00\x00\x00\x00isommp42", media.Info{Format: "mp4", Orientation: 1}, ""},
+		{"matroska", "\x1a\x45\xdf\xa3\x01\x00\x00\x00", media.Info{Format: "webm", Orientation: 1}, ""},
+		{"avi", "RIFF\x00\x00\x00\x00AVI LIST", media.Info{Format: "avi", Orientation: 1}, ""},
 		{"tiff", "II*\x00\x08\x00\x00\x00", media.Info{Format: "tiff", Orientation: 1}, ""},
 		{"pdf", "%PDF-1.7\n", media.Info{Format: "pdf", Orientation: 1}, ""},
 		{"svg", "\xef\xbb\xbf\n<?xml version='1.0'?>\n<svg xmlns='…'/>", media.Info{Format: "svg", Orientation: 1}, ""},
@@ -91,7 +93,7 @@ func TestSniff(t *testing.T) {
 		{"nothing", "", media.Info{Orientation: 1}, media.Empty},
 		{"jpeg, cut", string(jpg[:20]), media.Info{Format: "jpeg", Orientation: 1}, media.Undecodable},
 		{"png, cut", p.String()[:18], media.Info{Format: "png", Orientation: 1}, media.Undecodable},
-		{"jpeg, cut within the image", string(jpg[:len(jpg)-2]), media.Info{Format: "jpeg", Width: 40, Height: 30, Orientation: 1}, media.Undecodable},
+		{"jpeg, cut within the image", string(jpg[:len(jpg)-200]), media.Info{Format: "jpeg", Width: 40, Height: 30, Orientation: 1}, ""},
 		{"jpeg, more behind it", string(jpg) + "MotionPhoto", media.Info{Format: "jpeg", Width: 40, Height: 30, Orientation: 1}, ""},
 		{"png, cut within the image", p.String()[:p.Len()-5], media.Info{Format: "png", Width: 40, Height: 30, Orientation: 1}, media.Undecodable},
 		{"webp, cut", "RIFF\x40\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x00\x00\x00\x00\x27\x00\x00\x1d\x00\x00", media.Info{Format: "webp", Orientation: 1}, media.Undecodable},
@@ -108,7 +110,7 @@ func TestSniff(t *testing.T) {
 
 func TestSniffEndlessSegments(t *testing.T) {
 	file := append([]byte{0xff, 0xd8}, bytes.Repeat([]byte{0xff, 0xe0, 0x00, 0x02}, 1<<20)...)
-	if _, err := sniff(file); reason(err) != media.Undecodable {
+	if _, err := sniff(file); reason(err) != media.TooComplex {
 		t.Errorf("got %v", err)
 	}
 	if _, err := media.Sniff(bytes.NewReader(nil), media.MaxBytes+1); reason(err) != media.TooLarge {

@@ -25,18 +25,14 @@ const (
 // the picture has fewer pixels). The plane shows the picture over white. If
 // the picture is really transparent, black shows it over black; else it is nil.
 func FromRGBA(pix []byte, w, h int) (white phash.Luma, black *phash.Luma, err error) {
-	if err := checkSize(w, h); err != nil {
+	var r Reducer
+	if err := r.Reset(w, h); err != nil {
 		return phash.Luma{}, nil, err
 	}
-	if len(pix) != 4*w*h {
-		return phash.Luma{}, nil, fail(Undecodable, "%d×%d pixels need %d bytes, not %d", w, h, 4*w*h, len(pix))
+	if err := r.Write(pix); err != nil {
+		return phash.Luma{}, nil, err
 	}
-	r := newReducer(w, h)
-	for y := range h {
-		r.rgba(pix[4*w*y : 4*w*(y+1)])
-	}
-	white, black = r.lumas()
-	return white, black, nil
+	return r.Luma()
 }
 
 // FromImage reduces a decoded picture like FromRGBA and turns it upright:
@@ -44,11 +40,12 @@ func FromRGBA(pix []byte, w, h int) (white phash.Luma, black *phash.Luma, err er
 func FromImage(img image.Image, orientation int) (white phash.Luma, black *phash.Luma, err error) {
 	b := img.Bounds()
 	w, h := b.Dx(), b.Dy()
-	if err := checkSize(w, h); err != nil {
+	var r Reducer
+	if err := r.Reset(w, h); err != nil {
 		return phash.Luma{}, nil, err
 	}
-	r := newReducer(w, h)
 	row := make([]byte, 4*w)
+	palette := straight(img)
 	for y := b.Min.Y; y < b.Max.Y; y++ {
 		switch img := img.(type) {
 		case *image.YCbCr:
@@ -60,6 +57,12 @@ func FromImage(img image.Image, orientation int) (white phash.Luma, black *phash
 		case *image.NRGBA:
 			at := img.PixOffset(b.Min.X, y)
 			r.rgba(img.Pix[at : at+4*w])
+		case *image.Paletted:
+			at := img.PixOffset(b.Min.X, y)
+			for x, i := range img.Pix[at : at+w] {
+				copy(row[4*x:], palette[i][:])
+			}
+			r.rgba(row)
 		default:
 			for x := range w {
 				c := color.NRGBAModel.Convert(img.At(b.Min.X+x, y)).(color.NRGBA)
@@ -68,7 +71,9 @@ func FromImage(img image.Image, orientation int) (white phash.Luma, black *phash
 			r.rgba(row)
 		}
 	}
-	white, black = r.lumas()
+	if white, black, err = r.Luma(); err != nil {
+		return phash.Luma{}, nil, err
+	}
 	white = upright(white, orientation)
 	if black != nil {
 		turned := upright(*black, orientation)
@@ -77,8 +82,22 @@ func FromImage(img image.Image, orientation int) (white phash.Luma, black *phash
 	return white, black, nil
 }
 
-// A reducer averages the rows of a picture into boxes of whole pixels.
-type reducer struct {
+// straight returns the colours of a picture with a palette, with straight
+// alpha; those that it lacks are transparent.
+func straight(img image.Image) (colours [256][4]byte) {
+	if img, ok := img.(*image.Paletted); ok {
+		for i, c := range img.Palette[:min(len(img.Palette), 256)] {
+			c := color.NRGBAModel.Convert(c).(color.NRGBA)
+			colours[i] = [4]byte{c.R, c.G, c.B, c.A}
+		}
+	}
+	return colours
+}
+
+// A Reducer does what FromRGBA does, of a picture that comes in strips, and
+// reuses its memory: after the largest picture it allocates nothing. It begins
+// with Reset and is not safe for concurrent use.
+type Reducer struct {
 	w, h, boxesX, boxesY int
 	rows                 int   // taken so far, of h
 	edges                []int // boxesX+1 columns where boxes begin
@@ -95,37 +114,104 @@ type reducer struct {
 	cover               []uint64 // of each box: alpha
 
 	white, black []uint16
+	overBlack    phash.Luma
 	missing      uint64 // alpha lacking in the whole picture
 }
 
-func newReducer(w, h int) *reducer {
-	width, grain := max(1, w/detail), 1
-	switch { // wide boxes are whole grains, but for the last one
-	case width >= 7:
-		width, grain = (width+1)&^7, 4
-	case width >= 4:
-		width, grain = 4, 2
+// Reset begins a picture of w×h pixels. The planes of the one before are no
+// longer valid.
+func (r *Reducer) Reset(w, h int) error {
+	if err := checkSize(w, h); err != nil {
+		return err
 	}
-	boxesX, boxesY := w/width, h/max(1, h/detail)
-	sums := (w + 2*grain - 1) / (2 * grain)
-	r := &reducer{
-		w: w, h: h, boxesX: boxesX, boxesY: boxesY, grain: grain,
-		edges:   make([]int, boxesX+1),
-		redBlue: make([]uint64, sums), greenAlpha: make([]uint64, sums),
-		luma: make([]uint64, boxesX), cover: make([]uint64, boxesX),
-		white: make([]uint16, 0, boxesX*boxesY), black: make([]uint16, 0, boxesX*boxesY),
+	_, r.grain = boxWidth(w)
+	r.edges = columns(r.edges[:0], w)
+	r.w, r.h, r.boxesX, r.boxesY = w, h, len(r.edges)-1, boxRows(h)
+	r.rows, r.packed, r.missing = 0, 0, 0
+	sums := (w + 2*r.grain - 1) / (2 * r.grain)
+	for _, buf := range []*[]uint64{&r.redBlue, &r.greenAlpha} {
+		*buf = zeros(*buf, sums)
 	}
-	for i := range r.edges {
-		if r.edges[i] = i * w / boxesX; grain > 1 {
-			r.edges[i] = i * width
-		}
+	for _, buf := range []*[]uint64{&r.luma, &r.cover} {
+		*buf = zeros(*buf, r.boxesX)
 	}
-	r.edges[boxesX] = w
-	return r
+	if boxes := r.boxesX * r.boxesY; cap(r.white) < boxes {
+		r.white, r.black = make([]uint16, 0, boxes), make([]uint16, 0, boxes)
+	}
+	r.white, r.black = r.white[:0], r.black[:0]
+	return nil
 }
 
+// zeros returns n zeros, in the memory of buf if it has enough.
+func zeros(buf []uint64, n int) []uint64 {
+	if cap(buf) < n {
+		return make([]uint64, n)
+	}
+	clear(buf[:n])
+	return buf[:n]
+}
+
+// Write takes the next rows of straight-alpha RGBA, four bytes a pixel: whole
+// rows, as many as there are in rgba.
+func (r *Reducer) Write(rgba []byte) error {
+	if len(rgba) > 4*r.w*(r.h-r.rows) || r.w == 0 || len(rgba)%(4*r.w) != 0 {
+		return fail(Undecodable, "%d bytes are not rows of a picture of %d×%d pixels, of which %d have come",
+			len(rgba), r.w, r.h, r.rows)
+	}
+	for ; len(rgba) > 0; rgba = rgba[4*r.w:] {
+		r.rgba(rgba[:4*r.w])
+	}
+	return nil
+}
+
+// Luma returns the planes of a picture whose rows have all come, like FromRGBA.
+// They are valid until the next Reset. It counts as really transparent where a
+// thousandth of it is see-through: less moves no bit of a hash.
+func (r *Reducer) Luma() (white phash.Luma, black *phash.Luma, err error) {
+	if r.rows < r.h || r.h == 0 {
+		return phash.Luma{}, nil, fail(Undecodable, "%d of %d rows have come", r.rows, r.h)
+	}
+	white = phash.Luma{Pix: r.white, W: r.boxesX, H: r.boxesY}
+	if r.missing > 255*uint64(r.w)*uint64(r.h)/1000 {
+		r.overBlack = phash.Luma{Pix: r.black, W: r.boxesX, H: r.boxesY}
+		black = &r.overBlack
+	}
+	return white, black, nil
+}
+
+// boxWidth returns how many columns most boxes of a picture have, and the grain
+// of their sums. Wide boxes are whole grains, but for the last one.
+func boxWidth(w int) (width, grain int) {
+	switch width := max(1, w/detail); {
+	case width >= 7:
+		return (width + 1) &^ 7, 4
+	case width >= 4:
+		return 4, 2
+	default:
+		return width, 1
+	}
+}
+
+// columns appends where boxes begin, from left to right, and the width.
+func columns(buf []int, w int) []int {
+	width, grain := boxWidth(w)
+	boxes := w / width
+	for i := range boxes {
+		if grain > 1 {
+			buf = append(buf, i*width)
+		} else {
+			buf = append(buf, i*w/boxes)
+		}
+	}
+	return append(buf, w)
+}
+
+// boxRows returns how many boxes are below each other. They are as high as each
+// other, but for a row.
+func boxRows(h int) int { return h / max(1, h/detail) }
+
 // rgba takes the next row, four bytes a pixel.
-func (r *reducer) rgba(row []byte) {
+func (r *Reducer) rgba(row []byte) {
 	const most = 257 // how often 255 fits into 16 bits
 	if r.packed+r.grain > most {
 		r.spread()
@@ -142,7 +228,7 @@ func (r *reducer) rgba(row []byte) {
 }
 
 // add adds a row and reports whether it is opaque.
-func (r *reducer) add(row []byte) bool {
+func (r *Reducer) add(row []byte) bool {
 	all, i := uint64(alpha), 0
 	redBlue, greenAlpha := r.redBlue, r.greenAlpha[:len(r.redBlue)]
 	// Arrays of a known length: one check of bounds for all their elements.
@@ -185,7 +271,7 @@ func (r *reducer) add(row []byte) bool {
 }
 
 // subtract undoes add.
-func (r *reducer) subtract(row []byte) {
+func (r *Reducer) subtract(row []byte) {
 	for j := 0; 8*j < len(row); j++ {
 		two := pair(row, j)
 		r.redBlue[j/r.grain] -= two & evens
@@ -202,7 +288,7 @@ func pair(row []byte, i int) uint64 {
 }
 
 // spread empties the sums of grains into those of boxes.
-func (r *reducer) spread() {
+func (r *Reducer) spread() {
 	if r.packed == 0 {
 		return
 	}
@@ -234,7 +320,7 @@ func (r *reducer) spread() {
 // both adds the two 32-bit sums of a word.
 func both(v uint64) uint64 { return v&0xffffffff + v>>32 }
 
-func (r *reducer) transparent(row []byte) {
+func (r *Reducer) transparent(row []byte) {
 	for i := range r.luma {
 		box := row[4*r.edges[i] : 4*r.edges[i+1]]
 		for ; len(box) >= 4; box = box[4:] {
@@ -246,7 +332,7 @@ func (r *reducer) transparent(row []byte) {
 }
 
 // grey takes the next row, one opaque luma sample a pixel.
-func (r *reducer) grey(row []byte) {
+func (r *Reducer) grey(row []byte) {
 	for i := range r.luma {
 		box := row[r.edges[i]:r.edges[i+1]]
 		sum := uint64(0)
@@ -260,7 +346,7 @@ func (r *reducer) grey(row []byte) {
 }
 
 // endRow closes the band of boxes if it is complete.
-func (r *reducer) endRow() {
+func (r *Reducer) endRow() {
 	band := len(r.white) / r.boxesX
 	r.rows++
 	from, to := band*r.h/r.boxesY, (band+1)*r.h/r.boxesY
@@ -284,16 +370,6 @@ func (r *reducer) endRow() {
 // phash.White.
 func sample(sum, pixels uint64) uint16 {
 	return uint16((sum + 128*pixels) / (256 * pixels))
-}
-
-// lumas returns the finished picture. It counts as really transparent where
-// a thousandth of it is see-through: less moves no bit of a hash.
-func (r *reducer) lumas() (white phash.Luma, black *phash.Luma) {
-	white = phash.Luma{Pix: r.white, W: r.boxesX, H: r.boxesY}
-	if r.missing > 255*uint64(r.w)*uint64(r.h)/1000 {
-		black = &phash.Luma{Pix: r.black, W: r.boxesX, H: r.boxesY}
-	}
-	return white, black
 }
 
 // upright applies an EXIF orientation (Exif 2.32, tag 0x0112).

@@ -9,10 +9,10 @@ import (
 // An Info is what a file tells about itself without being decoded.
 type Info struct {
 	// Format is "jpeg", "png", "gif", "webp", "bmp", "avif", "heic", "tiff",
-	// "svg" or "pdf".
+	// "svg", "pdf", or that of a film: "mp4", "webm" or "avi".
 	Format string
 	// Width and Height are in pixels, as stored: before any rotation. They are
-	// 0 for heic, tiff, svg and pdf, whose headers are not read.
+	// 0 for formats behind avif, whose headers are not read.
 	Width, Height int
 	// Orientation is the EXIF orientation of a JPEG, 1 to 8, and 1 otherwise.
 	Orientation int
@@ -22,25 +22,28 @@ type Info struct {
 const (
 	maxParts  = 4096 // segments and boxes
 	maxChunks = 1 << 17
+	headBytes = 64 << 10 // read at once: most of what there is to see lies there
 )
 
 // Sniff recognises the format of a file of size bytes by its content, never by
-// its name, and reads the picture's dimensions. It reads a few small pieces of
-// r. Errors are *Error, but for those of r itself; with TooLarge and
-// Undecodable the format is still filled in.
+// its name, and reads the picture's dimensions. It reads the first 64 KiB of r,
+// and small pieces of what lies behind. Errors are *Error, but for those of r
+// itself; with TooLarge, TooComplex and Undecodable the format is still filled
+// in.
 func Sniff(r io.ReaderAt, size int64) (Info, error) {
 	if size <= 0 {
 		return Info{Orientation: 1}, fail(Empty, "the file has no bytes")
 	}
 	if size > MaxBytes {
-		return Info{Orientation: 1}, fail(TooLarge, "the file has %d bytes, more than %d", size, MaxBytes)
+		return Info{Orientation: 1}, tooManyBytes(size)
 	}
 	f := &file{r: r, size: size}
-	head := make([]byte, min(size, 1024))
+	head := make([]byte, min(size, headBytes))
 	if err := f.read(0, head); err != nil {
 		return Info{Orientation: 1}, err
 	}
-	info := Info{Format: format(head), Orientation: 1}
+	f.head = head
+	info := Info{Format: format(head[:min(len(head), 1024)]), Orientation: 1}
 	var err error
 	switch info.Format {
 	case "":
@@ -84,6 +87,10 @@ func format(head []byte) string {
 		return "tiff"
 	case starts("%PDF-"):
 		return "pdf"
+	case starts("\x1a\x45\xdf\xa3"): // EBML (RFC 8794): Matroska and WebM
+		return "webm"
+	case starts("RIFF") && len(head) >= 12 && string(head[8:12]) == "AVI ":
+		return "avi"
 	case len(head) >= 16 && string(head[4:8]) == "ftyp":
 		return brand(head)
 	case isSVG(head):
@@ -93,19 +100,20 @@ func format(head []byte) string {
 }
 
 // brand looks for the still-picture brands of an ISO base media file
-// (ISO/IEC 14496-12, "ftyp"): the major one, then the compatible ones.
+// (ISO/IEC 14496-12, "ftyp"): the major one, then the compatible ones. Without
+// one it is a film, or sound.
 func brand(head []byte) string {
 	end := min(int(binary.BigEndian.Uint32(head)), len(head))
-	heic := ""
+	kind := "mp4"
 	for at := 8; at+4 <= end; at += 4 {
 		switch string(head[at : at+4]) {
 		case "avif", "avis":
 			return "avif"
 		case "heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1":
-			heic = "heic"
+			kind = "heic"
 		}
 	}
-	return heic
+	return kind
 }
 
 func isSVG(head []byte) bool {
@@ -118,11 +126,16 @@ func isSVG(head []byte) bool {
 type file struct {
 	r    io.ReaderAt
 	size int64
+	head []byte // what has been read already
 }
 
 func (f *file) read(at int64, p []byte) error {
 	if at < 0 || at > f.size-int64(len(p)) {
 		return fail(Undecodable, "the file ends within its header")
+	}
+	if at+int64(len(p)) <= int64(len(f.head)) {
+		copy(p, f.head[at:])
+		return nil
 	}
 	n, err := f.r.ReadAt(p, at)
 	if n == len(p) {
@@ -235,7 +248,7 @@ func (f *file) webp(info *Info) error {
 func (f *file) avif(info *Info, at, end int64, want string, parts *int) error {
 	for at+8 <= end {
 		if *parts++; *parts > maxParts {
-			return fail(Undecodable, "more than %d boxes", maxParts)
+			return fail(TooComplex, "more than %d boxes", maxParts)
 		}
 		var b [16]byte
 		if err := f.read(at, b[:8]); err != nil {

@@ -224,3 +224,50 @@ func BenchmarkLikeliest(b *testing.B) {
 		})
 	}
 }
+
+// Any must not miss what Likeliest yields, and count the same.
+func TestAny(t *testing.T) {
+	r := random(1)
+	for i := range 200 {
+		margins := make([]float32, r.next()%65)
+		for j := range margins {
+			switch margins[j] = float32(r.next()%1000) / 1000; r.next() % 8 {
+			case 0:
+				margins[j] = 0
+			case 1:
+				margins[j] = 0.5
+			case 2:
+				margins[j] = float32(math.Inf(1))
+			}
+		}
+		n := 1 + int(r.next()%3000)
+		all := slices.Collect(Likeliest(margins, n))
+		if hit, number := Any(margins, n, func(uint64) bool { return false }); !hit && number != len(all) {
+			t.Errorf("%d: %d masks, want %d", i, number, len(all))
+		}
+		for range 20 {
+			wanted := all[r.next()%uint64(len(all))]
+			if hit, _ := Any(margins, n, func(mask uint64) bool { return mask == wanted }); !hit {
+				t.Fatalf("%d: the mask %x is not asked about", i, wanted)
+			}
+		}
+	}
+	if hit, number := Any(nil, 0, func(uint64) bool { return true }); hit || number != 0 {
+		t.Error("no masks are something")
+	}
+}
+
+func BenchmarkAny(b *testing.B) {
+	r := random(1)
+	margins := make([]float32, 64)
+	for j := range margins {
+		margins[j] = float32(r.next()%1000) / 1000
+	}
+	for b.Loop() {
+		sum := uint64(0)
+		Any(margins, usual, func(mask uint64) bool {
+			sum += mask
+			return false
+		})
+	}
+}

@@ -142,6 +142,21 @@ func (s *Snapshot) Contains(lane Lane, key []byte) bool {
 	return false
 }
 
+// Tester returns Contains for the keys of a lane that have 8 bytes, as
+// big-endian numbers. It is for tens of thousands of them: what is the same for
+// all is looked up once.
+func (s *Snapshot) Tester(lane Lane) func(key uint64) bool {
+	for i := range s.sections {
+		if row := &s.sections[i]; row.Lane == lane && lane.KeySize() == 8 {
+			if row.rice != nil {
+				return row.short.tester(row.rice)
+			}
+			return row.short.contains
+		}
+	}
+	return func(uint64) bool { return false }
+}
+
 // contains asks with the seed before the key.
 func (s *section) contains(key []byte) bool {
 	switch {

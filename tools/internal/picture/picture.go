@@ -8,26 +8,16 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"image"
-	"image/draw"
-	"image/gif"
-	"image/jpeg"
-	"image/png"
 	"io"
 	"os"
 
-	"golang.org/x/image/bmp"
-	"golang.org/x/image/webp"
-
 	"github.com/preseal/preseal/matcher/media"
+	"github.com/preseal/preseal/matcher/media/stills"
 	"github.com/preseal/preseal/matcher/phash"
 )
 
-// Format is the reason why a picture in a known format is not decoded here. The other reasons are those of media.Error.
-const Format = "format"
-
-// Picture is one file. Reason is empty if the file is a picture that could be decoded, and else says why not; then
-// Planes is empty, but the digests are there.
+// Picture is one file. Reason is empty if the file is a picture that could be decoded, and else says why not, as
+// media.Error does; then Planes is empty, but the digests are there.
 type Picture struct {
 	SHA256 [32]byte
 	MD5    [16]byte
@@ -35,18 +25,6 @@ type Picture struct {
 	Planes []phash.Luma // upright; over white, then over black if it is transparent
 	Reason string
 	Detail error // what the decoder said, if Reason is not empty
-}
-
-// decoders are the formats that can be decoded here.
-var decoders = map[string]struct {
-	config func(io.Reader) (image.Config, error)
-	decode func(io.Reader) (image.Image, error)
-}{
-	"jpeg": {jpeg.DecodeConfig, jpeg.Decode},
-	"png":  {png.DecodeConfig, png.Decode},
-	"gif":  {gif.DecodeConfig, gif.Decode},
-	"webp": {webp.DecodeConfig, decodeWebP},
-	"bmp":  {bmp.DecodeConfig, bmp.Decode},
 }
 
 // ReadFile reads the regular file of that name. The error is about reading; a file that is no picture is none.
@@ -91,30 +69,15 @@ func (p *Picture) decode(ctx context.Context, r io.ReaderAt, size int64) (reason
 	if p.Info, err = media.Sniff(r, size); err != nil {
 		return reasonOf(err), err
 	}
-	d, ok := decoders[p.Info.Format]
-	if !ok || p.Info.Format == "webp" && animated(r) {
-		return Format, fmt.Errorf("this kind of %s is not decoded here", p.Info.Format)
+	if p.Info.Format == "jpeg" {
+		luma, err := media.FromJPEG(&readerAt{ctx, r}, size, p.Info.Orientation)
+		if err != nil {
+			return reasonOf(err), err
+		}
+		p.Planes = []phash.Luma{luma}
+		return "", nil
 	}
-	section := func() io.Reader { return &reader{ctx, io.NewSectionReader(r, 0, size)} }
-	c, err := d.config(section())
-	if err != nil {
-		return media.Undecodable, err
-	}
-	// The decoder's own view of the size counts: it is what gets allocated.
-	if c.Width <= 0 || c.Height <= 0 || c.Width > media.MaxPixels/c.Height {
-		return media.TooLarge, fmt.Errorf("%d×%d pixels are more than %d in all", c.Width, c.Height, media.MaxPixels)
-	}
-	img, err := d.decode(section())
-	if err != nil {
-		return media.Undecodable, err
-	}
-	// The first frame of an animation need not cover the canvas.
-	if canvas := image.Rect(0, 0, c.Width, c.Height); img.Bounds() != canvas {
-		whole := image.NewNRGBA(canvas)
-		draw.Draw(whole, img.Bounds(), img, img.Bounds().Min, draw.Src)
-		img = whole
-	}
-	white, black, err := media.FromImage(img, p.Info.Orientation)
+	white, black, err := stills.Decode(&readerAt{ctx, r}, size, p.Info)
 	if err != nil {
 		return reasonOf(err), err
 	}
@@ -133,32 +96,6 @@ func reasonOf(err error) string {
 	return media.Undecodable
 }
 
-// decodeWebP decodes a still picture. Lossy ones hold luma from 16 to 235 (RFC 6386, 9.2; libwebp), which the decoder
-// hands on as if it were 0 to 255.
-func decodeWebP(r io.Reader) (image.Image, error) {
-	img, err := webp.Decode(r)
-	switch img := img.(type) {
-	case *image.YCbCr:
-		fullRange(img.Y)
-	case *image.NYCbCrA:
-		fullRange(img.Y)
-	}
-	return img, err
-}
-
-func fullRange(luma []uint8) {
-	for i, y := range luma {
-		luma[i] = uint8((int(min(max(y, 16), 235)) - 16) * 255 / 219)
-	}
-}
-
-// animated reports whether a WebP file has the animation flag, which its decoder here does not know.
-func animated(r io.ReaderAt) bool {
-	var head [21]byte
-	_, err := r.ReadAt(head[:], 0)
-	return err == nil && string(head[12:16]) == "VP8X" && head[20]&2 != 0
-}
-
 // reader makes a long read end with its context.
 type reader struct {
 	ctx context.Context
@@ -170,4 +107,16 @@ func (r *reader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return r.r.Read(p)
+}
+
+type readerAt struct {
+	ctx context.Context
+	r   io.ReaderAt
+}
+
+func (r *readerAt) ReadAt(p []byte, at int64) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.ReadAt(p, at)
 }

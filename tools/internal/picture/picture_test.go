@@ -97,8 +97,8 @@ func TestReasons(t *testing.T) {
 		{"truncated JPEG", media.Undecodable, photo[:len(photo)/2]},
 		{"huge PNG", media.TooLarge, pngHeader(20000, 20000)},
 		{"PNG header alone", media.Undecodable, pngHeader(20, 20)},
-		{"PDF", Format, []byte("%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n")},
-		{"animated WebP", Format, []byte("RIFF\x1e\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x02\x00\x00\x00\x0f\x00\x00\x0f\x00\x00ANIM\x00\x00\x00\x00")},
+		{"PDF", media.Format, []byte("%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n")},
+		{"animated WebP without frames", media.Undecodable, []byte("RIFF\x1e\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x02\x00\x00\x00\x0f\x00\x00\x0f\x00\x00ANIM\x00\x00\x00\x00")},
 	} {
 		p := read(t, tc.file)
 		if p.Reason != tc.want || len(p.Planes) != 0 || p.Detail == nil {
@@ -140,13 +140,5 @@ func TestReadFile(t *testing.T) {
 	cancel()
 	if _, err := ReadFile(ended, name); err != context.Canceled {
 		t.Errorf("error %v, want that of the context", err)
-	}
-}
-
-func TestFullRange(t *testing.T) {
-	luma := []uint8{0, 16, 17, 125, 234, 235, 255}
-	fullRange(luma)
-	if want := []uint8{0, 0, 1, 126, 253, 255, 255}; !bytes.Equal(luma, want) {
-		t.Errorf("got %d, want %d", luma, want)
 	}
 }

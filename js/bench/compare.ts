@@ -1,0 +1,61 @@
+import { launchChromium } from "../test/browser.js";
+import { type Ground, labOf, urlOf } from "./ground.js";
+import type { Sample } from "./lab.js";
+import { median, spread, table } from "./table.js";
+
+/** In how many rounds the peers run, which take long. */
+const PEER_ROUNDS = 3;
+
+/** What a check takes beside createImageBitmap of the same file and beside the peers, and its stages: one run of Chromium. */
+export async function compare(ground: Ground): Promise<string> {
+  const browser = await launchChromium();
+  const samples = new Map<string, Sample[]>();
+  try {
+    const { call } = await labOf(browser, ground);
+    for (let round = -1; round < ground.rounds; round++) {
+      for (const subject of ground.subjects) {
+        const { name } = subject;
+        await call("load", name, urlOf(subject));
+        const sample = await call("measure", name, round >= 0 && round < PEER_ROUNDS);
+        await call("unload");
+        if (sample.kind !== "clear") throw new Error(`${name} is ${sample.kind}`);
+        if (round >= 0) samples.set(name, [...(samples.get(name) ?? []), sample]); // the first round warms up
+      }
+    }
+  } finally {
+    await browser.close();
+  }
+  const ratios = ground.subjects.map(({ name, bytes, target }) => {
+    const its = samples.get(name) ?? [];
+    const peer = (which: string) =>
+      spread(
+        its.filter(({ peers }) => which in peers).map(({ peers, bitmap }) => (peers[which] ?? 0) / bitmap),
+        1,
+      );
+    return [
+      name,
+      (bytes / 1e6).toFixed(1),
+      median(its.map(({ bitmap }) => bitmap)).toFixed(0),
+      median(its.map(({ check }) => check)).toFixed(0),
+      spread(
+        its.map(({ check, bitmap }) => check / bitmap),
+        2,
+      ),
+      target,
+      peer("blockhash"),
+      peer("browserImageHash"),
+    ];
+  });
+  const stages = ground.subjects.map(({ name }) => {
+    const its = samples.get(name) ?? [];
+    const { decoder, scale } = its[0] ?? { decoder: "", scale: 1 };
+    const steps = (["read", "digest", "decode", "probe"] as const).map((step) =>
+      median(its.map(({ timings }) => timings[step])).toFixed(1),
+    );
+    return [name, decoder === "jpeg" ? `jpeg, 1/${scale}` : decoder, ...steps];
+  });
+  const head = ["file", "MB", "createImageBitmap, ms", "check, ms", "check ÷ createImageBitmap", "target"];
+  const first = table([...head, "blockhash-core ÷", "browser-image-hash ÷"], ratios);
+  const second = table(["file", "decoded by", "read, ms", "digest, beside", "decode", "hash and probe"], stages);
+  return `${first}\n\n${second}`;
+}

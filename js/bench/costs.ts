@@ -1,0 +1,55 @@
+import { launchChromium, launchFirefox } from "../test/browser.js";
+import { type Ground, labOf, urlOf } from "./ground.js";
+import { growth, rendererOf } from "./memory.js";
+import { spread, table } from "./table.js";
+
+function chosen({ subjects }: Ground) {
+  return subjects.filter(({ name }) => /50 MP.*4:2:0|WebP|PNG/.test(name));
+}
+
+/** By how much the renderer's memory grows in Chromium, in a browser of its own each time. */
+export async function memory(ground: Ground): Promise<string> {
+  const rows: string[][] = [];
+  for (const subject of chosen(ground)) {
+    const grown: Record<"bitmap" | "check", number[]> = { bitmap: [], check: [] };
+    for (let round = 0; round < 3; round++) {
+      for (const what of ["bitmap", "check"] as const) {
+        const browser = await launchChromium();
+        try {
+          const { call } = await labOf(browser, ground);
+          await call("load", subject.name, urlOf(subject));
+          grown[what].push(await growth(await rendererOf(browser), () => call(what, subject.name)));
+        } finally {
+          await browser.close();
+        }
+      }
+    }
+    rows.push([subject.name, spread(grown.bitmap, 0), spread(grown.check, 0)]);
+  }
+  return table(["the renderer's memory at its peak, MiB more", "createImageBitmap", "check"], rows);
+}
+
+/** For how long the page's own thread does not come to run. */
+export async function stalls(ground: Ground): Promise<string> {
+  const rows: string[][] = [];
+  for (const [engine, launch] of Object.entries({ Chromium: launchChromium, Firefox: launchFirefox })) {
+    const browser = await launch();
+    try {
+      const { call } = await labOf(browser, ground);
+      for (const subject of chosen(ground)) {
+        await call("load", subject.name, urlOf(subject));
+        const longest: Record<"nothing" | "bitmap" | "check", number[]> = { nothing: [], bitmap: [], check: [] };
+        for (let round = 0; round < 5; round++) {
+          for (const what of ["nothing", "bitmap", "check"] as const) {
+            longest[what].push(await call("stall", subject.name, what));
+          }
+        }
+        await call("unload");
+        rows.push([engine, subject.name, ...Object.values(longest).map((values) => spread(values, 0))]);
+      }
+    } finally {
+      await browser.close();
+    }
+  }
+  return table(["the page's longest stall, ms", "file", "idle", "createImageBitmap", "check"], rows);
+}

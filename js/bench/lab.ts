@@ -1,0 +1,107 @@
+// Runs inside the page that is measured.
+
+import { Matcher, type OpenOptions, type Report } from "../index.js";
+
+/** What one file took, in milliseconds. */
+export interface Sample {
+  bitmap: number;
+  check: number;
+  kind: string;
+  decoder: string;
+  scale: number;
+  timings: Report["timings"];
+  peers: Record<string, number>;
+}
+
+const files = new Map<string, File>();
+let matcher: Matcher;
+
+/** Opens the list. */
+export async function open(options: OpenOptions): Promise<void> {
+  matcher = await Matcher.open(options);
+}
+
+/** Fetches a file and keeps it. */
+export async function load(name: string, url: string): Promise<void> {
+  files.set(name, new File([await (await fetch(url)).blob()], name));
+}
+
+/** Lets go of all files. */
+export async function unload(): Promise<void> {
+  files.clear();
+}
+
+/** Decodes a file with createImageBitmap alone. */
+export async function bitmap(name: string): Promise<void> {
+  (await createImageBitmap(file(name))).close();
+}
+
+/** Checks a file. */
+export async function check(name: string): Promise<string> {
+  return (await matcher.check(file(name))).kind;
+}
+
+/** Measures what is compared, one after the other. */
+export async function measure(name: string, withPeers: boolean): Promise<Sample> {
+  const alone = await timed(() => bitmap(name));
+  const { ms, value } = await timed(() => matcher.check(file(name)));
+  const { timings, decoder = "", scale = 1 } = value.report;
+  const peers: Record<string, number> = {};
+  if (withPeers) {
+    const url = "/js/dist/bench/peers.js";
+    const all: Record<string, (file: File) => Promise<unknown>> = await import(url);
+    for (const [peer, run] of Object.entries(all)) {
+      peers[peer] = await timed(() => run(file(name))).then(
+        ({ ms }) => ms,
+        () => Number.NaN, // it does not run
+      );
+    }
+  }
+  return { bitmap: alone.ms, check: ms, kind: value.kind, decoder, scale, timings, peers };
+}
+
+/** The longest time for which the page's own thread did not come to run during work, in milliseconds. */
+export async function stall(name: string, what: "bitmap" | "check" | "nothing"): Promise<number> {
+  let longest = 0;
+  let last = performance.now();
+  const timer = setInterval(() => {
+    const now = performance.now();
+    longest = Math.max(longest, now - last);
+    last = now;
+  }, 4);
+  if (what === "bitmap") await bitmap(name);
+  else if (what === "check") await check(name);
+  else await new Promise((resolve) => setTimeout(resolve, 500));
+  longest = Math.max(longest, performance.now() - last);
+  clearInterval(timer);
+  return longest;
+}
+
+/** Fetches, compiles and runs a program, in milliseconds. */
+export async function start(url: string): Promise<number> {
+  await import("../wasm_exec.js" as string);
+  const scope = globalThis as { presealReady?: unknown };
+  scope.presealReady = () => {};
+  const { ms } = await timed(async () => {
+    const response = await fetch(url, { cache: "force-cache" });
+    const go = new (
+      globalThis as unknown as { Go: new () => { importObject: WebAssembly.Imports; run(i: unknown): void } }
+    ).Go();
+    const bytes = await response.arrayBuffer();
+    const { instance } = await WebAssembly.instantiate(bytes, go.importObject);
+    go.run(instance);
+  });
+  return ms;
+}
+
+async function timed<T>(work: () => Promise<T>): Promise<{ ms: number; value: T }> {
+  const start = performance.now();
+  const value = await work();
+  return { ms: performance.now() - start, value };
+}
+
+function file(name: string): File {
+  const found = files.get(name);
+  if (!found) throw new Error(`no file ${name}`);
+  return found;
+}

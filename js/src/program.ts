@@ -1,0 +1,129 @@
+import "./wasm_exec.js";
+import { digest } from "./digest.js";
+import { download } from "./download.js";
+import { PresealError } from "./errors.js";
+import { type Release, version } from "./release.js";
+import { within } from "./wait.js";
+
+/** What a program's functions return: a value, or an error. After a fatal one the program is of no more use. */
+export type Result<T> = { ok: T } | { error: { code: string; message: string; fatal?: boolean } };
+
+/** The functions that a program hands out, and the version of the package that it belongs to. */
+interface Functions {
+  version: string;
+}
+
+/** The functions of a program that return a Result. */
+export type CallOf<A extends Functions> = Exclude<keyof A, "version">;
+/** What a function takes. */
+export type ArgumentsOf<A extends Functions, C extends CallOf<A>> = A[C] extends (...args: infer P) => unknown
+  ? P
+  : never;
+/** What a function returns if it succeeds. */
+export type OkOf<A extends Functions, C extends CallOf<A>> = A[C] extends (...args: never[]) => Result<infer T>
+  ? T
+  : never;
+
+/** An error that a program reports: about its input, so the program goes on working. */
+export class EngineError extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** A running instance of a Go program. Its functions are synchronous. */
+export class Program<A extends Functions> {
+  /** Whether the instance crashed. It then has to be thrown away. */
+  dead = false;
+  readonly #api: A;
+
+  protected constructor(api: A) {
+    this.#api = api;
+  }
+
+  /** Instantiates the module and runs it up to the point where it hands out its functions, of which `make` makes a program. */
+  protected static async launch<A extends Functions, P extends Program<A>>(
+    module: WebAssembly.Module,
+    make: (api: A) => P,
+  ): Promise<P> {
+    const scope = globalThis as { presealReady?: (api: A) => void };
+    let program: P | undefined;
+    const stopped = () => {
+      if (program) program.dead = true;
+    };
+    try {
+      const go = new Go();
+      go.exit = stopped;
+      const instance = await WebAssembly.instantiate(module, go.importObject);
+      scope.presealReady = (api) => {
+        program = make(api);
+      };
+      go.run(instance).then(stopped, stopped); // runs up to the hand-out, and returns to wait for calls
+    } catch (error) {
+      throw failed(`the engine does not start: ${String(error)}`);
+    } finally {
+      delete scope.presealReady;
+    }
+    if (!program || program.dead) throw failed("the engine does not start");
+    const its = program.#api.version;
+    if (its !== version) throw new PresealError("version-mismatch", `engine ${its}, package ${version}`);
+    return program;
+  }
+
+  /**
+   * Calls one of the program's functions.
+   *
+   * @throws EngineError with the program's own code; PresealError `engine-failed` if it crashed.
+   */
+  call<C extends CallOf<A>>(name: C, ...args: ArgumentsOf<A, C>): OkOf<A, C> {
+    if (this.dead) throw failed("the engine has stopped");
+    let result: Result<OkOf<A, C>> | undefined;
+    try {
+      result = (this.#api[name] as (...args: unknown[]) => Result<OkOf<A, C>>)(...args);
+    } catch (error) {
+      this.dead = true;
+      throw failed(`${String(name)}: ${String(error)}`);
+    }
+    if (result && "ok" in result && !this.dead) return result.ok;
+    if (!result || !("error" in result) || result.error.fatal || this.dead) {
+      this.dead = true;
+      throw failed(`${String(name)}: ${result && "error" in result ? result.error.message : "no result"}`);
+    }
+    throw new EngineError(result.error.code, result.error.message);
+  }
+}
+
+/**
+ * Fetches and compiles a program, and holds its bytes against the digest that the package was built with.
+ *
+ * @throws PresealError `network`, `timeout`, `server`, `integrity` or `engine-failed`; the signal's reason.
+ */
+export async function fetchProgram(
+  url: string,
+  { size, sha384 }: Release,
+  timeout: number,
+  signal: AbortSignal,
+  onProgress: (loaded: number) => void = () => {},
+): Promise<WebAssembly.Module> {
+  const what = "engine";
+  const bytes = await download(url, { what, limit: size, timeout, signal, onProgress }).catch((error: unknown) => {
+    throw error instanceof PresealError && error.code === "too-large" ? otherBytes() : error;
+  });
+  if (bytes.length < size) throw new PresealError("network", `engine: ${bytes.length} of ${size} bytes arrived`);
+  if ((await digest("SHA-384", bytes)) !== sha384) throw otherBytes();
+  return within(3 * timeout, what, signal, () => WebAssembly.compile(bytes)).catch((error: unknown) => {
+    if (signal.aborted || error instanceof PresealError) throw error;
+    throw failed(`the engine does not compile: ${String(error)}`);
+  });
+}
+
+function otherBytes(): PresealError {
+  return new PresealError("integrity", "engine: not the bytes that this package was built with");
+}
+
+function failed(message: string): PresealError {
+  return new PresealError("engine-failed", message);
+}

@@ -1,0 +1,78 @@
+import { isTruthful, readBack } from "./canvas.js";
+import type { Desk } from "./check.js";
+import { decode, Undecodable } from "./decode.js";
+import { type Engine, EngineError, type Sniffed } from "./engine.js";
+import { FALLBACK_FORMATS } from "./fallback.js";
+import { type Reading, Slices, Unreadable } from "./read.js";
+import { isUnsupportedReason, type Outcome, type Report } from "./verdict.js";
+
+/** Why a file could not be checked as a picture. */
+export type Gap = Extract<Outcome, { reason: unknown }>;
+
+/** Formats that no browser decodes as a picture. */
+const REFUSED: readonly string[] = ["svg", "pdf", "mp4", "webm", "avi"];
+
+/** Formats that some browsers decode and others do not know. */
+const RARE: readonly string[] = ["avif", "heic", "tiff"];
+
+/**
+ * Finds out what a file is by its content, and gives the engine its picture for the next check, upright: a JPEG is decoded by
+ * the engine itself; what the browser decodes is drawn and read back in strips; where the canvas falsifies that, other
+ * decoders take its place.
+ *
+ * @returns why the file has no picture that can be checked here, if so.
+ * @throws Unreadable; PresealError; EngineError; the signal's reason.
+ */
+export async function see(file: Reading, engine: Engine, report: Report, desk: Desk): Promise<Gap | undefined> {
+  try {
+    const sniffed = engine.call("sniff", file.source);
+    report.format = sniffed.format;
+    report.width = sniffed.width;
+    report.height = sniffed.height;
+    if (isUnsupportedReason(sniffed.unfit)) return unsupported(sniffed.unfit);
+    if (REFUSED.includes(sniffed.format)) return unsupported("format");
+    if (sniffed.format !== "jpeg") return await seeOther(file, sniffed, engine, report, desk);
+    report.decoder = "jpeg";
+    if (sniffed.scale) report.scale = sniffed.scale;
+    engine.call("decode", file.source, sniffed.orientation);
+    return undefined;
+  } catch (error) {
+    desk.signal.throwIfAborted();
+    if (file.source instanceof Slices && file.source.failure) throw new Unreadable(String(file.source.failure));
+    if (error instanceof Undecodable) {
+      return unsupported(RARE.includes(report.format) && !error.isKnown ? "format" : "undecodable");
+    }
+    if (error instanceof EngineError && isUnsupportedReason(error.code)) return unsupported(error.code);
+    throw error;
+  }
+}
+
+async function seeOther(
+  file: Reading,
+  { format }: Sniffed,
+  engine: Engine,
+  report: Report,
+  desk: Desk,
+): Promise<Gap | undefined> {
+  if (!isTruthful()) {
+    if (!FALLBACK_FORMATS.includes(format)) return { kind: "unavailable", reason: "decoder-untrusted" };
+    report.decoder = "fallback";
+    engine.call("planes", await desk.fallback.decode(file.source, desk.signal));
+    return undefined;
+  }
+  const decoded = await decode(file.data, `image/${format}`, 3 * desk.timeout, desk.signal);
+  report.decoder = decoded.decoder;
+  try {
+    readBack(decoded.picture, decoded, (...strip) => engine.call("rows", ...strip));
+  } catch (error) {
+    throw error instanceof DOMException ? new Undecodable(error, true) : error;
+  } finally {
+    decoded.close();
+  }
+  return undefined;
+}
+
+/** A gap that is the file's own. */
+export function unsupported(reason: Extract<Gap, { kind: "unsupported" }>["reason"]): Gap {
+  return { kind: "unsupported", reason };
+}

@@ -1,0 +1,143 @@
+//go:build js && wasm
+
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"syscall/js"
+
+	"github.com/preseal/preseal/matcher/media"
+	"github.com/preseal/preseal/matcher/phash"
+	"github.com/preseal/preseal/wasm/internal/bridge"
+)
+
+// pictures is what the engine makes of files before it checks them. Its memory
+// is reused: linear memory never shrinks.
+type pictures struct {
+	strip   []byte
+	reducer media.Reducer
+	// For the next check. Nil while a picture is incomplete.
+	decoded []phash.Luma
+
+	hash hash.Hash
+	at   int64 // how much of the file is in hash
+}
+
+const (
+	maxStrip = 1 << 20 // bytes of RGBA
+	maxPart  = 8 << 20 // bytes of a file
+)
+
+// sniff(source)
+func sniff(args []js.Value) (any, error) {
+	r, size := bridge.Source(args[0])
+	info, err := media.Sniff(r, size)
+	if err != nil && info.Format == "" {
+		return nil, err
+	}
+	sniffed := map[string]any{
+		"format": info.Format, "width": info.Width, "height": info.Height, "orientation": info.Orientation,
+	}
+	if info.Format == "jpeg" {
+		sniffed["scale"] = media.Scale(info.Width, info.Height)
+	}
+	var unfit *media.Error
+	if errors.As(err, &unfit) {
+		sniffed["unfit"] = unfit.Reason
+	} else if err != nil {
+		return nil, err
+	}
+	return sniffed, nil
+}
+
+// digest(part: Uint8Array, at): the SHA-256 of a file up to the end of part,
+// which begins where the one before ended. At 0 another file begins.
+func (p *pictures) digest(args []js.Value) (any, error) {
+	part, err := bridge.Bytes(args[0], maxPart, p.strip)
+	if err != nil {
+		return nil, err
+	}
+	p.strip = part
+	at := int64(args[1].Float())
+	if at == 0 {
+		p.hash, p.at = sha256.New(), 0
+	}
+	if p.hash == nil || at != p.at {
+		return nil, fmt.Errorf("the part at byte %d does not follow", at)
+	}
+	p.hash.Write(part)
+	p.at += int64(len(part))
+	return map[string]any{"sha256": bridge.Uint8Array(p.hash.Sum(nil))}, nil
+}
+
+// decode(source, orientation): decodes a JPEG for the next check.
+func (p *pictures) decode(args []js.Value) (any, error) {
+	p.decoded = nil
+	r, size := bridge.Source(args[0])
+	luma, err := media.FromJPEG(r, size, args[1].Int())
+	if err != nil {
+		return nil, err
+	}
+	p.decoded = []phash.Luma{luma}
+	return map[string]any{}, nil
+}
+
+// rows(rgba: Uint8Array, width, height, from): the rows of a picture of
+// straight-alpha RGBA from number from on, for the next check. At 0 another
+// picture begins.
+func (p *pictures) rows(args []js.Value) (any, error) {
+	if args[3].Int() == 0 {
+		p.decoded = nil
+		if err := p.reducer.Reset(args[1].Int(), args[2].Int()); err != nil {
+			return nil, err
+		}
+	}
+	strip, err := bridge.Bytes(args[0], maxStrip, p.strip)
+	if err != nil {
+		return nil, err
+	}
+	p.strip = strip
+	if err := p.reducer.Write(strip); err != nil {
+		return nil, err
+	}
+	if width, height := args[1].Int(), args[2].Int(); args[3].Int()+len(strip)/(4*width) < height {
+		return map[string]any{}, nil
+	}
+	white, black, err := p.reducer.Luma()
+	if err != nil {
+		return nil, err
+	}
+	if p.decoded = append(p.decoded[:0], white); black != nil {
+		p.decoded = append(p.decoded, *black)
+	}
+	return map[string]any{}, nil
+}
+
+// planes([{width, height, samples: Uint8Array}]): a picture that the other
+// WebAssembly file decoded, for the next check: over white, and over black if
+// it is transparent. Samples are 16 bits, little-endian.
+func (p *pictures) planes(args []js.Value) (any, error) {
+	p.decoded = nil
+	var planes []phash.Luma
+	for i := range args[0].Length() {
+		v := args[0].Index(i)
+		l := phash.Luma{W: v.Get("width").Int(), H: v.Get("height").Int()}
+		if l.W < 1 || l.H < 1 || l.W > media.MaxSide || l.H > media.MaxSide || i > 1 {
+			return nil, fmt.Errorf("plane %d of %d×%d samples", i, l.W, l.H)
+		}
+		b, err := bridge.Bytes(v.Get("samples"), 2*l.W*l.H, nil)
+		if err != nil || len(b) < 2*l.W*l.H {
+			return nil, fmt.Errorf("plane %d has %d bytes", i, len(b))
+		}
+		for ; len(b) > 0; b = b[2:] {
+			l.Pix = append(l.Pix, binary.LittleEndian.Uint16(b))
+		}
+		planes = append(planes, l)
+	}
+	p.decoded = planes
+	return map[string]any{}, nil
+}
