@@ -1,9 +1,6 @@
 package media
 
-import (
-	"bytes"
-	"encoding/binary"
-)
+import "encoding/binary"
 
 // jpeg walks through the segments up to the first scan (ITU-T T.81, annex B).
 // Whether the coded data is whole is the decoder's to say.
@@ -47,13 +44,23 @@ func (f *file) jpeg(info *Info) error {
 // exifOrientation finds the orientation in the first directory of an EXIF
 // segment. Anything malformed counts as upright, as it does in browsers.
 func (f *file) exifOrientation(at, end int64) int {
+	var head [6]byte
+	if f.read(at, head[:]) != nil || string(head[:]) != "Exif\x00\x00" {
+		return 1
+	}
+	return f.tiffOrientation(at+6, end)
+}
+
+// tiffOrientation finds it in the data that the segment, or a chunk of a PNG,
+// holds.
+func (f *file) tiffOrientation(at, end int64) int {
 	const upright = 1
-	var head [14]byte
-	if f.read(at, head[:]) != nil || !bytes.HasPrefix(head[:], []byte("Exif\x00\x00")) {
+	var head [8]byte
+	if f.read(at, head[:]) != nil {
 		return upright
 	}
 	var order binary.ByteOrder
-	switch string(head[6:10]) {
+	switch string(head[:4]) {
 	case "II*\x00":
 		order = binary.LittleEndian
 	case "MM\x00*":
@@ -61,8 +68,7 @@ func (f *file) exifOrientation(at, end int64) int {
 	default:
 		return upright
 	}
-	at += 6
-	directory := at + int64(order.Uint32(head[10:]))
+	directory := at + int64(order.Uint32(head[4:]))
 	var count [2]byte
 	if directory+2 > end || f.read(directory, count[:]) != nil {
 		return upright

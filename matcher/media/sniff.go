@@ -14,7 +14,7 @@ type Info struct {
 	// Width and Height are in pixels, as stored: before any rotation. They are
 	// 0 for formats behind avif, whose headers are not read.
 	Width, Height int
-	// Orientation is the EXIF orientation of a JPEG, 1 to 8, and 1 otherwise.
+	// Orientation is the EXIF orientation of a JPEG or PNG, 1 to 8, and 1 otherwise.
 	Orientation int
 }
 
@@ -170,7 +170,7 @@ func (f *file) png(info *Info) error {
 	if err := checkSize(info.Width, info.Height); err != nil {
 		return err // before the walk, which needs more of the file
 	}
-	at := int64(8)
+	at, seen := int64(8), false
 	for range maxChunks {
 		var b [8]byte
 		if err := f.read(at, b[:]); err != nil {
@@ -180,8 +180,15 @@ func (f *file) png(info *Info) error {
 		if at+12+length > f.size {
 			break
 		}
-		if string(b[4:]) == "IEND" {
+		switch string(b[4:]) {
+		case "IEND":
 			return nil
+		case "IDAT":
+			seen = true
+		case "eXIf":
+			if !seen { // browsers ignore one behind the picture
+				info.Orientation = f.tiffOrientation(at+8, at+8+length)
+			}
 		}
 		at += 12 + length
 	}

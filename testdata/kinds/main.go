@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"image"
 	"image/color"
 	"image/color/palette"
@@ -87,6 +88,7 @@ func kinds() (map[string][]byte, error) {
 		files[name] = b.Bytes()
 	}
 	files["a-png-by-another-name.jpg"] = files["opaque.png"]
+	files["orientation-6.png"] = withEXIF(pictures.PNG(turned(photo, 6)), 6)
 
 	var animation, bitmap bytes.Buffer
 	blank := image.NewPaletted(photo.Rect, color.Palette{color.White})
@@ -119,6 +121,15 @@ func turned(img *image.NRGBA, o int) *image.NRGBA {
 		}
 	}
 	return out
+}
+
+// withEXIF puts the chunk that says how a PNG is to be turned behind its header.
+func withEXIF(file []byte, o int) []byte {
+	const header = 33 // with the signature
+	chunk := append([]byte("eXIf"), exif(o)[10:]...)
+	out := binary.BigEndian.AppendUint32(bytes.Clone(file[:header]), uint32(len(chunk)-4))
+	out = binary.BigEndian.AppendUint32(append(out, chunk...), crc32.ChecksumIEEE(chunk))
+	return append(out, file[header:]...)
 }
 
 // exif returns a segment that says how a JPEG is to be turned.

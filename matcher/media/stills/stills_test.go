@@ -194,6 +194,21 @@ func TestKinds(t *testing.T) {
 	}
 }
 
+// A PNG may say how it is to be turned, as a JPEG does.
+func TestTurnedPNG(t *testing.T) {
+	file := pictures.PNG(pictures.Photo(3, 320, 240))
+	for o, want := range map[byte][2]int{1: {320, 240}, 3: {320, 240}, 6: {240, 320}, 8: {240, 320}, 9: {320, 240}} {
+		exif := []byte("eXIfII*\x00\x08\x00\x00\x00\x01\x00\x12\x01\x03\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00")
+		exif[22] = o
+		chunk := binary.BigEndian.AppendUint32(nil, uint32(len(exif)-4))
+		chunk = binary.BigEndian.AppendUint32(append(chunk, exif...), crc32.ChecksumIEEE(exif))
+		turned := append(append(bytes.Clone(file[:33]), chunk...), file[33:]...)
+		if white, _ := decoded(t, "turned", turned); white.W != want[0] || white.H != want[1] {
+			t.Errorf("orientation %d: %d×%d, want %v", o, white.W, white.H, want)
+		}
+	}
+}
+
 func TestFullRange(t *testing.T) {
 	luma := []uint8{0, 16, 17, 125, 234, 235, 255}
 	fullRange(luma)
