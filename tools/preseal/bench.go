@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"image"
+	"image/jpeg"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -132,6 +134,18 @@ func contests() ([]contest, error) {
 		},
 		func() error { _, err := goimagehash.PerceptionHash(photo); return err },
 	}}
+	file := pictures.JPEG(tiled(4000, 3000), 85)
+	out = append(out, contest{
+		"jpeg-12mp", // to pHash and PDQ, against decoding alone
+		func() error {
+			l, err := media.FromJPEG(bytes.NewReader(file), int64(len(file)), 1)
+			if err == nil {
+				_, err = phash.Of(l)
+			}
+			return err
+		},
+		func() error { _, err := jpeg.Decode(bytes.NewReader(file)); return err },
+	})
 	s, reference, err := benchFilters()
 	if err != nil {
 		return nil, err
@@ -211,6 +225,19 @@ func enlarge(img *image.NRGBA, times int) *image.RGBA {
 	for y := range out.Bounds().Dy() {
 		for x := range out.Bounds().Dx() {
 			copy(out.Pix[out.PixOffset(x, y):], img.Pix[img.PixOffset(x/times, y/times):][:4])
+		}
+	}
+	return out
+}
+
+// tiled repeats a photograph: a JPEG file takes as long as its detail asks for.
+func tiled(w, h int) *image.NRGBA {
+	const side = 500
+	photo := pictures.Photo(1, side, side)
+	out := image.NewNRGBA(image.Rect(0, 0, w, h))
+	for y := range h {
+		for x := 0; x < w; x += side {
+			copy(out.Pix[out.PixOffset(x, y):][:4*min(side, w-x)], photo.Pix[photo.PixOffset(0, y%side):])
 		}
 	}
 	return out
