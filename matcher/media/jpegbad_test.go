@@ -79,6 +79,25 @@ func TestJPEGReadsNoFurther(t *testing.T) {
 	}
 }
 
+// One bit of the lowest frequency may be missing, more may not: else the first
+// pass could show another picture than the whole file.
+func TestJPEGWaitsForDC(t *testing.T) {
+	photo := pictures.Photo(22, 200, 150)
+	file := pictures.JPEGKind{Progressive: true, Late: 6}.Encode(photo)
+	for side := 1; side <= 8; side *= 2 {
+		want, err := decodeAt(pictures.JPEGKind{Progressive: true}.Encode(photo), side, chunk)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := decodeAt(file, side, chunk); err != nil || !slices.Equal(got.Pix, want.Pix) {
+			t.Errorf("at %d/8: another picture, %v", side, err)
+		}
+		if _, err := decodeAt(file[:len(file)/3], side, chunk); err == nil {
+			t.Errorf("at %d/8: a third of the file is enough", side)
+		}
+	}
+}
+
 type watched struct {
 	r    io.ReaderAt
 	read int

@@ -24,6 +24,9 @@ type JPEGKind struct {
 	// Progressive pictures come in the passes that libjpeg uses, else there is one
 	// scan, or if Separate is set, one for each component.
 	Progressive, Separate bool
+	// Late is how many bits of the lowest frequency come one by one in passes of a
+	// progressive picture behind most others, 1 by default, at most 13.
+	Late int
 	// NoMarkers leaves JFIF's and Adobe's segments out.
 	NoMarkers bool
 }
@@ -82,7 +85,7 @@ func (k JPEGKind) Encode(img image.Image) []byte {
 	}
 	switch {
 	case k.Progressive:
-		e.progressive(planes)
+		e.progressive(planes, max(1, k.Late))
 	case k.Separate:
 		for _, p := range planes {
 			e.scan([]*plane{p}, pass{to: 63})

@@ -38,17 +38,20 @@ func (e *encoder) segment(marker byte, payload []byte) {
 	e.out = append(e.out, payload...)
 }
 
-// progressive writes the passes that libjpeg's default has.
-func (e *encoder) progressive(planes []*plane) {
+// progressive writes the passes that libjpeg's default has, but for how many
+// bits of DC come late.
+func (e *encoder) progressive(planes []*plane, late int) {
 	luma, others := planes[:1], planes[1:]
-	e.scan(planes, pass{0, 0, 0, 1})
+	e.scan(planes, pass{0, 0, 0, late})
 	e.scan(luma, pass{1, 5, 0, 2})
 	for i := range others {
 		e.scan(others[i:i+1], pass{1, 63, 0, 1})
 	}
 	e.scan(luma, pass{6, 63, 0, 2})
 	e.scan(luma, pass{1, 63, 2, 1})
-	e.scan(planes, pass{0, 0, 1, 0})
+	for ; late > 0; late-- {
+		e.scan(planes, pass{0, 0, late, late - 1})
+	}
 	for i := range others {
 		e.scan(others[i:i+1], pass{1, 63, 1, 0})
 	}

@@ -31,6 +31,7 @@ func newBench() *cobra.Command {
 		Long: `Bench measures preseal and a reference by turns, and prints the medians and their ratio:
 
   phash+pdq-12mp  a 12 megapixel RGBA picture to both hashes; reference: goimagehash.PerceptionHash of the same picture
+  jpeg-12mp       a 12 megapixel JPEG file to both hashes; reference: image/jpeg.Decode of it, without any hash
   probes-N        the N likeliest variants of a hash, listed and looked up; reference: as many bits-and-blooms Test calls
                   on the best filter of the same error rate
   look-ups-65536  looked up alone; reference: as many Test calls
@@ -97,7 +98,7 @@ func benchSpeed(c *cobra.Command, rounds, entries int) error {
 	if err != nil {
 		return err
 	}
-	contests := []contest{pictureContest(photo)}
+	contests := []contest{pictureContest(photo), jpegContest()}
 	contests = append(contests, lookUpContests(from.opened, entries, im)...)
 	contests = append(contests, updateContests(from, to, delta)...)
 	ours, reference := make([][]float64, len(contests)), make([][]float64, len(contests))

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"image"
+	"image/jpeg"
 	"runtime"
 	"slices"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/preseal/preseal/matcher/phash"
 	"github.com/preseal/preseal/matcher/probe"
 	"github.com/preseal/preseal/matcher/snapshot"
+	"github.com/preseal/preseal/testdata/pictures"
 )
 
 // A contest is measured by turns: what is ours and the reference.
@@ -35,6 +38,35 @@ func pictureContest(photo *image.RGBA) contest {
 		},
 		func() error { _, err := goimagehash.PerceptionHash(photo); return err },
 	}
+}
+
+// jpegContest decodes a file to pHash and PDQ, against decoding alone.
+func jpegContest() contest {
+	file := pictures.JPEG(tiled(4000, 3000), 85)
+	return contest{
+		"jpeg-12mp",
+		func() error {
+			l, err := media.FromJPEG(bytes.NewReader(file), int64(len(file)), 1)
+			if err == nil {
+				_, err = phash.Of(l)
+			}
+			return err
+		},
+		func() error { _, err := jpeg.Decode(bytes.NewReader(file)); return err },
+	}
+}
+
+// tiled repeats a photograph: a JPEG file takes as long as its detail asks for.
+func tiled(w, h int) *image.NRGBA {
+	const side = 500
+	photo := pictures.Photo(1, side, side)
+	out := image.NewNRGBA(image.Rect(0, 0, w, h))
+	for y := range h {
+		for x := 0; x < w; x += side {
+			copy(out.Pix[out.PixOffset(x, y):][:4*min(side, w-x)], photo.Pix[photo.PixOffset(0, y%side):])
+		}
+	}
+	return out
 }
 
 // lookUpContests compares a snapshot of random keys with the best Bloom filter of the same error rate.
