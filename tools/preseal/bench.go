@@ -35,6 +35,7 @@ func newBench() *cobra.Command {
   probes-N        the N likeliest variants of a hash, listed and looked up; reference: as many bits-and-blooms Test calls
                   on the best filter of the same error rate
   look-ups-65536  looked up alone; reference: as many Test calls
+  outputs-1000    outputs of the private confirmation looked up; reference: as many Test calls
   open            a stored snapshot made ready; reference: the SHA-256 of its file alone
   delta           ` + fmt.Sprintf("%d entries added and %d", updateAdded, updateRemoved) + ` removed; reference: open
   memory          what an open snapshot occupies, its file included; reference: its file
@@ -99,7 +100,11 @@ func benchSpeed(c *cobra.Command, rounds, entries int) error {
 		return err
 	}
 	contests := []contest{pictureContest(photo), jpegContest()}
-	contests = append(contests, lookUpContests(from.opened, entries, im)...)
+	lookUps, err := lookUpContests(from.opened, entries, im)
+	if err != nil {
+		return err
+	}
+	contests = append(contests, lookUps...)
 	contests = append(contests, updateContests(from, to, delta)...)
 	ours, reference := make([][]float64, len(contests)), make([][]float64, len(contests))
 	for round := range rounds + 1 {

@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"image"
 	"image/jpeg"
 	"runtime"
 	"slices"
+	"time"
 
 	"github.com/bits-and-blooms/bloom/v3"
 	"github.com/corona10/goimagehash"
@@ -70,7 +72,7 @@ func tiled(w, h int) *image.NRGBA {
 }
 
 // lookUpContests compares a snapshot of random keys with the best Bloom filter of the same error rate.
-func lookUpContests(s *snapshot.Snapshot, entries int, im *phash.Image) []contest {
+func lookUpContests(s *snapshot.Snapshot, entries int, im *phash.Image) ([]contest, error) {
 	reference := bloom.NewWithEstimates(uint(entries), s.Manifest().Lanes[0].Error)
 	for key := range slices.Chunk(randomKeys(1, entries), 8) {
 		reference.Add(key)
@@ -94,6 +96,11 @@ func lookUpContests(s *snapshot.Snapshot, entries int, im *phash.Image) []contes
 			return nil
 		}, test(randomKeys(2, n))})
 	}
+	outputs, err := outputsContest(entries, test(randomKeys(2, benchOutputs)))
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, outputs)
 	keys := randomKeys(2, snapshot.DefaultProbes)
 	return append(all, contest{fmt.Sprintf("look-ups-%d", snapshot.DefaultProbes), func() error {
 		hits := 0
@@ -102,8 +109,40 @@ func lookUpContests(s *snapshot.Snapshot, entries int, im *phash.Image) []contes
 		}
 		runtime.KeepAlive(hits)
 		return nil
-	}, test(keys)})
+	}, test(keys)}), nil
 }
+
+// outputsContest looks a thousand outputs of the private confirmation up, among as many as there are entries.
+func outputsContest(entries int, reference func() error) (contest, error) {
+	outputs := make([]uint64, 0, entries)
+	for key := range slices.Chunk(randomKeys(3, entries), 8) {
+		outputs = append(outputs, binary.BigEndian.Uint64(key))
+	}
+	now := time.Now()
+	file, m, err := snapshot.Build(snapshot.Spec{
+		Origin: "bench", Version: 1, Published: now, Expires: now.Add(time.Hour), Outputs: &snapshot.OutputsSpec{Outputs: outputs},
+		Lanes: []snapshot.LaneKeys{{Lane: snapshot.PHash, Hashes: make([]byte, 8)}},
+	})
+	if err != nil {
+		return contest{}, err
+	}
+	s, err := snapshot.Open(file, m)
+	if err != nil {
+		return contest{}, err
+	}
+	asked := randomKeys(4, benchOutputs)
+	return contest{fmt.Sprintf("outputs-%d", benchOutputs), func() error {
+		for y := range slices.Chunk(asked, 8) {
+			if _, err := s.Outputs().Contains(binary.BigEndian.Uint64(y)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, reference}, nil
+}
+
+// benchOutputs is how many outputs are looked up: milliseconds for all are microseconds for one.
+const benchOutputs = 1000
 
 func count(hit bool) int {
 	if hit {
