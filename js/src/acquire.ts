@@ -84,7 +84,7 @@ async function obtain(
   if (base) {
     try {
       const obtained = base.info.file === info.file ? await keep(base) : await byDelta(quest, manifest, info, base);
-      if (obtained) {
+      if (obtained && (await isFile(obtained.bytes, info))) {
         call(engine, "openSnapshot", obtained.bytes);
         return obtained;
       }

@@ -132,10 +132,10 @@ async function forgetOthers(lists: IDBObjectStore, chunks: IDBObjectStore, since
   }
 }
 
-/** Whether another page has seen a newer manifest meanwhile. */
+/** Whether another page has seen a newer manifest meanwhile, or another one of the same version. */
 async function isAhead(marks: IDBObjectStore, { markName, mark }: Adoption): Promise<boolean> {
   const seen: unknown = await settled(marks.get(markName));
-  return isMark(seen) && seen.version > mark.version;
+  return isMark(seen) && (seen.version > mark.version || (seen.version === mark.version && seen.hash !== mark.hash));
 }
 
 /** Removes the chunks of other files; returns the indices of those that stay. */

@@ -47,7 +47,8 @@ export async function trustOf(options: TrustOptions): Promise<Trust> {
     if (await isVerifierKey(key)) continue;
     throw new TypeError(`trust: ${JSON.stringify(key)} is not a verifier key`);
   }
-  if (new Set(keys).size < keys.length) throw new TypeError("trust: a key is named twice");
+  const bare = keys.map((key) => VERIFIER_KEY.exec(key)?.[3]); // the same key under two names would sign for two
+  if (new Set(bare).size < keys.length) throw new TypeError("trust: a key is named twice");
   for (const [name, value] of Object.entries({ origin, purpose })) {
     if (value !== undefined && typeof value !== "string") throw new TypeError(`trust.${name}: not a string`);
   }

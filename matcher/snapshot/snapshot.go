@@ -2,7 +2,7 @@
 // a blocklist that a client downloads, and the manifest that vouches for them.
 // FORMAT.md beside this file specifies the bytes.
 //
-//	DIR/manifest         a signed note: the only file that changes
+//	DIR/manifest         a signed note: the only one of these that changes
 //	DIR/<sha256>.snap    header, section table, one filter per lane
 //	DIR/<sha256>.chunks  the hashes of its pieces, for downloads that resume
 //	DIR/<sha256>.delta   what makes it out of an earlier one

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -113,7 +114,7 @@ func (t Trust) verifiers() (keys []note.Verifier, roles map[string]string, err e
 		return nil, nil, fmt.Errorf("%d signatures cannot come from %s", t.Threshold, things(len(t.Roles), "role", "roles"))
 	}
 	roles = map[string]string{}
-	names := map[string]bool{}
+	names, bare := map[string]bool{}, map[string]bool{}
 	for _, role := range t.Roles {
 		if names[role.Name] || len(role.Keys) == 0 {
 			return nil, nil, fmt.Errorf("the role %.60q has no key, or is given twice", role.Name)
@@ -124,11 +125,14 @@ func (t Trust) verifiers() (keys []note.Verifier, roles map[string]string, err e
 			if err != nil {
 				return nil, nil, fmt.Errorf("trusted key %.60q: %w", text, err)
 			}
-			id := keyID(v.Name(), v.KeyHash())
-			if roles[id] != "" {
+			// name+hash+key: the same key under two names would sign for two.
+			parts := strings.SplitN(text, "+", 3)
+			if key := parts[len(parts)-1]; bare[key] {
 				return nil, nil, fmt.Errorf("trusted key %.60q is given twice", text)
+			} else {
+				bare[key] = true
 			}
-			roles[id] = role.Name
+			roles[keyID(v.Name(), v.KeyHash())] = role.Name
 			keys = append(keys, v)
 		}
 	}

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"bytes"
+	"encoding/base64"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +86,7 @@ func TestTrust(t *testing.T) {
 		"no roles":             {},
 		"malformed key":        {Roles: Trusted("authority+12345678+x")},
 		"key twice":            {Roles: Trusted(authorityKey, authorityKey)},
+		"key of two names":     {Roles: Trusted(authorityKey, renamed(t, authorityKey))},
 		"key twice in a role":  {Roles: []Role{{Authority, []string{authorityKey, authorityKey}}}},
 		"role twice":           {Roles: []Role{{Authority, []string{authorityKey}}, {Authority, []string{auditorKey}}}},
 		"role without a key":   {Roles: []Role{{Authority, nil}}},
@@ -95,6 +97,20 @@ func TestTrust(t *testing.T) {
 			t.Errorf("%s: got %v, want an error without a code", name, err)
 		}
 	}
+}
+
+// renamed is a verifier key with another name.
+func renamed(t *testing.T, key string) string {
+	t.Helper()
+	raw, err := base64.StdEncoding.DecodeString(strings.SplitN(key, "+", 3)[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := note.NewEd25519VerifierKey("another", raw[1:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return other
 }
 
 // Who signs later does not change what was signed.

@@ -40,7 +40,8 @@ func newBenchSize() *cobra.Command {
   binary fuse, …    the same if there were fingerprints of any length: 1.125 · log2(1/p) bits
 
 Then the delta of ` + fmt.Sprint(updateAdded) + ` entries added and ` + fmt.Sprint(updateRemoved) + ` removed in the lane pdq, and the whole snapshot of one lane where an innocent
-picture has 0.0025 candidates with 65,536 probes (the default of phash).`,
+picture has 0.0025 candidates with 65,536 probes (the default of phash). The private confirmation adds the outputs of its
+function, for as many entries, and what changes of them in the delta.`,
 		Example: `  preseal bench size
   preseal bench size --entries 100000 --json`,
 		Args: cobra.NoArgs,
@@ -105,6 +106,31 @@ func benchSize(c *cobra.Command, n int) error {
 		fmt.Sprintf("\ndelta of +%s −%d in %s entries of pdq: %s bytes", output.Count(updateAdded), updateRemoved, output.Count(int64(n)), output.Count(int64(len(delta)))))
 	p.Record(sizeRecord{Name: "snapshot", Filter: string(snapshot.Rice), Entries: n, Error: snapshot.DefaultError(snapshot.PHash, snapshot.DefaultProbes), Bytes: whole},
 		fmt.Sprintf("snapshot of %s entries of phash: %.2f MB", output.Count(int64(n)), float64(whole)/1e6))
+	return outputsOnTheWire(p, progress, n)
+}
+
+// outputsOnTheWire prints what the outputs of the private confirmation add to a snapshot and to a delta.
+func outputsOnTheWire(p *output.Printer, progress *output.Progress, n int) error {
+	progress.Step("outputs")
+	keys := randomKeys(3, n+updateAdded)
+	from, err := publishOutputs(keys[:8*n], nil)
+	if err != nil {
+		return err
+	}
+	to, err := publishOutputs(keys[8*updateRemoved:], from)
+	if err != nil {
+		return err
+	}
+	delta, err := snapshot.MakeDelta(from, to)
+	progress.Clear()
+	if err != nil {
+		return err
+	}
+	length := from.Outputs().Section().Length
+	p.Record(sizeRecord{Name: "outputs", Filter: string(snapshot.PRF), Entries: n, Bytes: length, BytesPerEntry: round(float64(length) / float64(n)), BitsPerEntry: round(8 * float64(length) / float64(n))},
+		fmt.Sprintf("outputs of the private confirmation, for %s entries: %.2f MB more, %.2f bits for each", output.Count(int64(n)), float64(length)/1e6, 8*float64(length)/float64(n)))
+	p.Record(sizeRecord{Name: "delta", Filter: string(snapshot.PRF), Entries: n, Bytes: int64(len(delta))},
+		fmt.Sprintf("delta of +%s −%d outputs: %s bytes", output.Count(updateAdded), updateRemoved, output.Count(int64(len(delta)))))
 	return p.Err()
 }
 

@@ -9,7 +9,6 @@ import (
 	"image/jpeg"
 	"runtime"
 	"slices"
-	"time"
 
 	"github.com/bits-and-blooms/bloom/v3"
 	"github.com/corona10/goimagehash"
@@ -114,19 +113,7 @@ func lookUpContests(s *snapshot.Snapshot, entries int, im *phash.Image) ([]conte
 
 // outputsContest looks a thousand outputs of the private confirmation up, among as many as there are entries.
 func outputsContest(entries int, reference func() error) (contest, error) {
-	outputs := make([]uint64, 0, entries)
-	for key := range slices.Chunk(randomKeys(3, entries), 8) {
-		outputs = append(outputs, binary.BigEndian.Uint64(key))
-	}
-	now := time.Now()
-	file, m, err := snapshot.Build(snapshot.Spec{
-		Origin: "bench", Version: 1, Published: now, Expires: now.Add(time.Hour), Outputs: &snapshot.OutputsSpec{Outputs: outputs},
-		Lanes: []snapshot.LaneKeys{{Lane: snapshot.PHash, Hashes: make([]byte, 8)}},
-	})
-	if err != nil {
-		return contest{}, err
-	}
-	s, err := snapshot.Open(file, m)
+	s, err := publishOutputs(randomKeys(3, entries), nil)
 	if err != nil {
 		return contest{}, err
 	}

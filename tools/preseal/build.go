@@ -22,7 +22,7 @@ type buildOptions struct {
 	origin, purpose, kind           string
 	capacities                      []string
 	days, probes, distance, keyBits int
-	strict, augment, plain          bool
+	strict, augment, plain, restart bool
 	bytesPerEntry                   float64
 
 	augmenter *augmenter // nil without --augment
@@ -40,14 +40,14 @@ func newBuild() *cobra.Command {
 		Short: "Build a list into a signed snapshot",
 		Long: `Build reads list files and a folder of images and writes a snapshot to the folder given by --out:
 
-  manifest         signed; the only file that changes, and the last to be written
+  manifest         signed; changes with each version, and is the last to be written
   <sha256>.snap    the filters that clients download
   <sha256>.chunks  the hashes of their pieces, for downloads that resume
   <sha256>.delta   what makes them out of an earlier version, for clients that have it
   entries/…        what clients get to know of entries that they find, encrypted
   outputs.sealed   the outputs of all entries, encrypted with oprf.key for the next build
 
-The folder can be published as it is. Outputs are what candidates are confirmed with in private. They are computed on all
+All but the manifest, entries and outputs.sealed are named by their content and never change. Outputs are what candidates are confirmed with in private. They are computed on all
 cores, 70 µs each, and kept at once: a build that is interrupted goes on where it was, and the next one computes what is
 new. With --plain there are none, and list.sealed has the entries, encrypted with oprf.key, for preseal serve --plain.
 
@@ -68,7 +68,7 @@ versions whose snapshots are at hand; those of another folder, which --base name
 purpose, capacity, probes, distance, kind and key bits is as it was. preseal gc removes what is no longer needed.
 
 A filter is sized for as many entries as the first version has, or --capacity says, and takes twice as many. After that
-the build is refused: build with a larger --capacity then. No delta leads to a filter of another size: clients download
+the build is refused: build with --restart and a larger --capacity then. No delta leads to a filter of another size: clients download
 everything once, and who has both versions can tell more of the list than from either, so do it rarely and leave room.
 Outputs have room for as many as all lanes together, for as long as oprf.key stays; preseal rotate makes another one.`,
 		Example: `  preseal build --list hashes.csv --images pictures --key keys --out site/lists
@@ -95,6 +95,7 @@ Outputs have room for as many as all lanes together, for as long as oprf.key sta
 	f.BoolVar(&o.augment, "augment", false, "list cropped and turned copies of the images, too")
 	f.Float64Var(&o.bytesPerEntry, "bytes-per-entry", 7, "size of an image's keys in the lane pdq, with --augment")
 	f.BoolVar(&o.plain, "plain", false, "build for the plain confirmation, which shows the server what is asked about")
+	f.BoolVar(&o.restart, "restart", false, "let the list have other filters than before, or the other confirmation")
 	f.BoolVar(&o.strict, "strict", false, "fail if anything is rejected or listed twice")
 	require(c, "key", "out")
 	c.MarkFlagsOneRequired("list", "images")
@@ -121,6 +122,11 @@ func (o *buildOptions) run(c *cobra.Command) error {
 	if o.origin == "" && !snapshot.ValidName(k.Name) {
 		return output.Hint(fmt.Errorf("the signer's name %q cannot be an origin", k.Name), "name the list with --origin")
 	}
+	release, err := lock(o.out)
+	if err != nil {
+		return err
+	}
+	defer release()
 	o.progress = output.NewProgress(c.ErrOrStderr())
 	defer o.progress.Clear()
 	b.Keys, b.Progress, b.Count = k, o.progress.Step, o.progress.Update
@@ -200,10 +206,13 @@ func (o *buildOptions) draft(c *cobra.Command, b *publish.Build) (*publish.Draft
 	}
 	var outgrown *snapshot.OutgrownError
 	if errors.As(err, &outgrown) {
-		return nil, output.Hint(err, "build with --capacity %s=%d, or however many there may be in years: clients then download everything once",
+		return nil, output.Hint(err, "build with --restart --capacity %s=%d, or however many there may be in years: clients then download everything once",
 			outgrown.Lane, 2*outgrown.Entries)
 	}
-	return d, err
+	if err != nil {
+		return nil, err
+	}
+	return d, o.continues(b, d)
 }
 
 // evaluate adds the outputs to a draft.

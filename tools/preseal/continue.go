@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -61,7 +62,7 @@ func (o *buildOptions) findBase(b *publish.Build) (err error) {
 		return unusable(err, o.out, "choose another folder with --out, or use the key and origin of the list that is there")
 	}
 	if o.base == "" {
-		return nil
+		return samePurpose(b)
 	}
 	there := b.Base
 	if b.Base, err = b.OpenBase(o.base); err != nil {
@@ -73,7 +74,54 @@ func (o *buildOptions) findBase(b *publish.Build) (err error) {
 	if there != nil && there.Manifest.Version > b.Base.Manifest.Version {
 		return output.Hint(fmt.Errorf("%s already holds version %d, which is newer than --base", o.out, there.Manifest.Version), "leave --base out to continue it")
 	}
+	return samePurpose(b)
+}
+
+// samePurpose fails if the list would get another purpose, which clients pin.
+func samePurpose(b *publish.Build) error {
+	if b.Base == nil || b.Purpose == "" || b.Purpose == b.Base.Manifest.Purpose {
+		return nil
+	}
+	return output.Hint(fmt.Errorf("the purpose is %s in version %d", b.Base.Manifest.Purpose, b.Base.Manifest.Version),
+		"a list with another purpose is another list: choose another folder with --out")
+}
+
+// continues fails if a version has another filter for a lane than the version before, or the other confirmation: no delta
+// leads to it, and filters with the same seed and other sizes tell more about the list together than each does.
+func (o *buildOptions) continues(b *publish.Build, d *publish.Draft) error {
+	if b.Base == nil || o.restart {
+		return nil
+	}
+	hint := "leave out what differs from the version before; or start anew with --restart: clients then download everything once, " +
+		"and the two versions together tell more about the list"
+	for _, s := range d.Opened.Sections() {
+		for _, before := range b.Base.Sections {
+			if s.Lane == before.Lane && (s.Bits != before.Bits || s.KeyBits != before.KeyBits || s.Kind != before.Kind) {
+				return output.Hint(fmt.Errorf("the lane %s would have another filter than in version %d", s.Lane, b.Base.Manifest.Version), "%s", hint)
+			}
+		}
+	}
+	if isPlain := b.Base.Manifest.OPRF == nil; isPlain != o.plain {
+		return output.Hint(fmt.Errorf("version %d is for the %s confirmation", b.Base.Manifest.Version, map[bool]string{true: "plain", false: "private"}[isPlain]), "%s", hint)
+	}
 	return nil
+}
+
+// lock makes this process the only one that changes a folder.
+func lock(dir string) (release func(), err error) {
+	release, err = publish.Lock(dir)
+	if errors.Is(err, publish.ErrLocked) {
+		return nil, output.Hint(err, "wait until it is done")
+	}
+	return release, err
+}
+
+// lockList is lock for a folder that has a list: where there is none, there is nothing to keep.
+func lockList(dir string) (release func(), err error) {
+	if _, err := os.Stat(filepath.Join(dir, publish.ManifestFile)); err != nil {
+		return func() {}, nil
+	}
+	return lock(dir)
 }
 
 // unusable is an error about the version before, with the hint to give if that is another list's.

@@ -49,6 +49,11 @@ manifest or its snapshot cannot be read.`,
 }
 
 func collectGarbage(c *cobra.Command, dir string, grace time.Duration, dry bool) error {
+	release, err := lockList(dir)
+	if err != nil {
+		return err
+	}
+	defer release()
 	spare, err := publish.Unneeded(dir, time.Now().Add(-grace))
 	if err != nil {
 		return output.Hint(fmt.Errorf("nothing is removed: %w", err), "gc needs the folder that preseal build wrote, with its manifest and snapshot")

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/preseal/preseal/matcher/snapshot"
@@ -53,6 +54,26 @@ func publishUpdate(n int, errorRate float64) (from, to *release, delta []byte, e
 		Version: from.manifest.Version, Source: from.manifest.Hash, Hash: sha256.Sum256(delta), Size: int64(len(delta)),
 	}}
 	return from, to, delta, nil
+}
+
+// publishOutputs makes a snapshot of as many outputs of the private confirmation, and hardly anything else.
+func publishOutputs(flat []byte, base *snapshot.Snapshot) (*snapshot.Snapshot, error) {
+	spec := snapshot.OutputsSpec{Outputs: make([]uint64, 0, len(flat)/8)}
+	for y := range slices.Chunk(flat, 8) {
+		spec.Outputs = append(spec.Outputs, binary.BigEndian.Uint64(y))
+	}
+	now, version := time.Now(), uint64(1)
+	if base != nil {
+		version++
+	}
+	file, m, err := snapshot.Build(snapshot.Spec{
+		Origin: "bench", Version: version, Published: now, Expires: now.Add(time.Hour), Outputs: &spec, Base: base,
+		Lanes: []snapshot.LaneKeys{{Lane: snapshot.SHA256, Hashes: make([]byte, 32)}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return snapshot.Open(file, m)
 }
 
 // randomKeys returns keys of 8 bytes one after the other, the same for the same seed.

@@ -38,6 +38,11 @@ its auditor.`,
 			if err != nil {
 				return output.Hint(err, "--key names the folder that preseal keygen wrote")
 			}
+			release, err := lockList(args[0])
+			if err != nil {
+				return err
+			}
+			defer release()
 			v, err := newVerification(c, args[0], &trust, previous)
 			if err != nil {
 				return err

@@ -22,6 +22,12 @@ var named = regexp.MustCompile(`^[0-9a-f]{64}\.(snap|chunks|delta)$`)
 // Named reports whether a file is of those that a manifest names by a hash.
 func Named(name string) bool { return named.MatchString(name) }
 
+// lockFile is the name of the file in a folder that Lock holds.
+const lockFile = ".lock"
+
+// ErrLocked says that another process is changing a folder.
+var ErrLocked = errors.New("another preseal is at work in this folder")
+
 // ErrForeign says that a folder holds a manifest that does not continue the list: of another origin, not signed by this
 // key, or damaged.
 var ErrForeign = errors.New("the manifest there is not an earlier version of this list by this key")

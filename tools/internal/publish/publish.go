@@ -1,6 +1,6 @@
 // Package publish builds a list into the folder that is published:
 //
-//	DIR/manifest         signed; the only file that changes, and the last to be written
+//	DIR/manifest         signed; changes with each version, and is the last to be written
 //	DIR/<sha256>.snap    the snapshot that the manifest names, and the earlier ones that its deltas are from
 //	DIR/<sha256>.chunks  the hashes of the snapshot's chunks
 //	DIR/<sha256>.delta   what makes the snapshot out of an earlier one

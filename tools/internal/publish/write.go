@@ -96,15 +96,23 @@ func (w *writer) add(name string, write func(io.Writer) error) {
 // rename gives the files their names, in order, if there was no error.
 func (w *writer) rename() error {
 	for _, f := range w.files {
+		if f.name == ManifestFile {
+			w.sync() // what it names must be there when it is
+		}
 		if w.err == nil {
 			w.err = os.Rename(f.temporary, filepath.Join(w.dir, f.name))
 		}
 	}
-	if d, err := os.Open(w.dir); err == nil && w.err == nil {
-		d.Sync() // not every system can; the files themselves are on disk
+	w.sync()
+	return w.err
+}
+
+// sync brings the names of files to disk, where the system can; the files themselves are there.
+func (w *writer) sync() {
+	if d, err := os.Open(w.dir); err == nil {
+		d.Sync()
 		d.Close()
 	}
-	return w.err
 }
 
 // discard removes what was not renamed.
