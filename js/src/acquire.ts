@@ -5,6 +5,7 @@ import { digest } from "./digest.js";
 import type { Engine } from "./engine.js";
 import type { Arrival, ManifestInfo, Mark, SnapshotInfo, Trust } from "./messages.js";
 import { type Errand, fetchDelta, fetchManifest, fetchSnapshot } from "./publisher.js";
+import { Slices } from "./read.js";
 import { nextLook } from "./schedule.js";
 import { call, openManifest, Serving, startEngine } from "./serving.js";
 import { adopt, countStored, prune, readEntry, readFile, readMark } from "./store.js";
@@ -24,7 +25,7 @@ export interface Acquired {
 }
 
 /** The bytes of a snapshot, and how they came here. */
-type Obtained = Omit<Arrival, "stored"> & { bytes: Uint8Array<ArrayBuffer> };
+type Obtained = Omit<Arrival, "stored"> & { bytes: Uint8Array<ArrayBuffer>; snapshot: Blob };
 
 /** Opens the snapshot that is stored, if there is one that still passes every check. */
 export async function fromStore({ list, settings, module }: Quest, base?: Serving): Promise<Acquired | undefined> {
@@ -36,9 +37,10 @@ export async function fromStore({ list, settings, module }: Quest, base?: Servin
     const info = await verify(engine, entry.manifest, settings.trust, base?.info);
     const bytes = await readFile(list, info.file, info.size);
     if (!bytes || !(await isFile(bytes, info))) return undefined;
-    call(engine, "openSnapshot", bytes);
+    const snapshot = new Blob([bytes]);
+    call(engine, "openSnapshot", new Slices(snapshot));
     const arrival = { stored: true, source: "stored", downloaded: 0 } as const;
-    const kept = { module: await module, manifest: entry.manifest, snapshot: new Blob([bytes]), arrival };
+    const kept = { module: await module, manifest: entry.manifest, snapshot, arrival };
     return { serving: new Serving(settings, info, kept, engine), next: entry.next };
   } catch {
     return undefined; // the publisher has a better one, or says why not
@@ -57,20 +59,20 @@ export async function fromPublisher(quest: Quest, base?: Serving): Promise<Acqui
   const engine = await startEngine(settings, module);
   const info = await verify(engine, manifest, settings.trust, base?.info);
   const isNews = !base || !isSame(manifest, base.kept.manifest);
-  const { bytes, ...way } = isNews ? await obtain(quest, engine, manifest, info, base) : await keep(base);
+  const { bytes, snapshot, ...way } = isNews ? await obtain(quest, engine, manifest, info, base) : await keep(base);
   quest.signal.throwIfAborted();
   const next = nextLook(Date.now(), lifetime, info.expires, Math.random());
   const entry = { manifest, file: info.file, next };
   const markName = nameOf(info, settings.trust);
   const stored = await adopt({ list, entry, bytes, markName, mark: info.mark });
   if (!isNews) return { serving: base.as(stored), next };
-  const kept = { module, manifest, snapshot: new Blob([bytes]), arrival: { stored, ...way } };
+  const kept = { module, manifest, snapshot, arrival: { stored, ...way } };
   return { serving: new Serving(settings, info, kept, engine), next };
 }
 
 /** Takes the snapshot that serves: it is what another manifest names as well. */
 async function keep(base: Serving): Promise<Obtained> {
-  return { bytes: await base.bytes(), source: "stored", downloaded: 0 };
+  return { bytes: await base.bytes(), snapshot: base.kept.snapshot, source: "stored", downloaded: 0 };
 }
 
 /** Opens the manifest's snapshot in the engine, by the shortest way that works. */
@@ -85,7 +87,7 @@ async function obtain(
     try {
       const obtained = base.info.file === info.file ? await keep(base) : await byDelta(quest, manifest, info, base);
       if (obtained && (await isFile(obtained.bytes, info))) {
-        call(engine, "openSnapshot", obtained.bytes);
+        call(engine, "openSnapshot", new Slices(obtained.snapshot));
         return obtained;
       }
     } catch {
@@ -95,8 +97,9 @@ async function obtain(
   await prune(quest.list, [info.file, ...(base ? [base.info.file] : [])]);
   const hashesOf = (chunks: Uint8Array) => call(engine, "openChunks", chunks).hashes;
   const { bytes, downloaded } = await fetchSnapshot(quest, quest.list, info, hashesOf);
-  call(engine, "openSnapshot", bytes);
-  return { bytes, source: "full", downloaded };
+  const snapshot = new Blob([bytes]);
+  call(engine, "openSnapshot", new Slices(snapshot));
+  return { bytes, snapshot, source: "full", downloaded };
 }
 
 /** Makes the snapshot of the one that serves and a delta, if that is less to fetch than what is missing of the whole. */
@@ -114,9 +117,10 @@ async function byDelta(
   // one is worth on its own no longer matters: its time is up to when it expired.
   const engine = await startEngine(settings, await quest.module);
   openManifest(engine, base.kept.manifest, settings.trust, Math.min(Date.now(), base.info.expires));
-  call(engine, "openSnapshot", await base.bytes());
+  call(engine, "openSnapshot", new Slices(base.kept.snapshot));
   openManifest(engine, manifest, settings.trust);
-  return { bytes: call(engine, "applyDelta", changes).file, source: "delta", downloaded: changes.length };
+  const bytes = call(engine, "applyDelta", changes).file;
+  return { bytes, snapshot: new Blob([bytes]), source: "delta", downloaded: changes.length };
 }
 
 /**

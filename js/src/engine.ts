@@ -55,7 +55,8 @@ export interface Api {
   /** The file that a delta makes of the open snapshot, for the manifest opened last. */
   applyDelta(delta: Uint8Array): Result<{ file: Uint8Array<ArrayBuffer> }>;
   /** Verifies a file against the manifest opened last and replaces the open snapshot with it. */
-  openSnapshot(file: Uint8Array): Result<object>;
+  /** The snapshot goes on to read from the file. */
+  openSnapshot(file: Source): Result<object>;
   sniff(file: Source): Result<Sniffed>;
   /** The SHA-256 of a file up to the end of the part, which follows the one before; at 0 another file begins. */
   digest(part: Uint8Array, at: number): Result<{ sha256: Uint8Array }>;

@@ -77,7 +77,7 @@ declare class FileReaderSync {
   readAsArrayBuffer(blob: Blob): ArrayBuffer;
 }
 
-/** Reads what the engine asks for at once. */
+/** Reads what the engine asks for, at once. The bytes stay where the browser keeps them. */
 export class Slices {
   /** Why a read failed. */
   failure: unknown;

@@ -1,6 +1,7 @@
 import { type Arguments, type Call, Engine, EngineError, type Ok } from "./engine.js";
 import { isErrorCode, PresealError } from "./errors.js";
 import type { Kept, ManifestInfo, Mark, Settings, SnapshotInfo, Trust } from "./messages.js";
+import { Slices } from "./read.js";
 import { within } from "./wait.js";
 
 /** A snapshot that is open: the engine that holds it, what its manifest says, and what it takes to start another engine. */
@@ -49,7 +50,7 @@ export class Serving {
 async function start(settings: Settings, kept: Kept): Promise<{ engine: Engine; info: ManifestInfo }> {
   const engine = await startEngine(settings, kept.module);
   const info = openManifest(engine, kept.manifest, settings.trust);
-  call(engine, "openSnapshot", new Uint8Array(await kept.snapshot.arrayBuffer()));
+  call(engine, "openSnapshot", new Slices(kept.snapshot)); // only what it takes is in memory
   return { engine, info };
 }
 

@@ -90,7 +90,11 @@ export class Updater {
   async #join(isWanted: boolean, signal: AbortSignal, onProgress: OnProgress): Promise<void> {
     signal.throwIfAborted();
     // A look that nobody waited for any longer has to end before there can be another.
-    while (this.#look?.controller.signal.aborted) await untilAborted(this.#look.result.catch(() => {}), signal);
+    while (this.#look?.controller.signal.aborted)
+      await untilAborted(
+        this.#look.result.catch(() => {}),
+        signal,
+      );
     this.#look ??= this.#begin(isWanted);
     const look = this.#look;
     look.waiting.add(onProgress);

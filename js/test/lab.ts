@@ -107,6 +107,11 @@ export async function update(abortAt?: OpenProgress["phase"], closeAt?: string):
   }
 }
 
+/** Gives up a look for an update, and begins another at once. */
+export async function updateTwice(abortAt: OpenProgress["phase"]): Promise<(number | string)[]> {
+  return [await update(abortAt), await update()];
+}
+
 /** Looks for an update several times at once. */
 export function updateAll(times: number): Promise<(number | string)[]> {
   return Promise.all(Array.from({ length: times }, () => update()));

@@ -209,6 +209,8 @@ test("calls at the same time are one update, an abort ends it, and closing ends 
   assert.equal(await tab.call("update", "snapshot"), "aborted by the test");
   assert.equal(await tab.listed(), "1");
   lab.lists.serve("big2");
+  assert.deepEqual(await tab.call("updateTwice", "manifest"), ["aborted by the test", 2]);
+  lab.lists.serve("big2");
   assert.deepEqual(await tab.call("updateAll", 3), [2, 2, 2]);
   assert.equal(lab.lists.asked().filter((line) => line.startsWith("manifest")).length, 1);
   lab.lists.serve("big2");

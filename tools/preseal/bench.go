@@ -38,7 +38,7 @@ func newBench() *cobra.Command {
   outputs-1000    outputs of the private confirmation looked up; reference: as many Test calls
   open            a stored snapshot made ready; reference: the SHA-256 of its file alone
   delta           ` + fmt.Sprintf("%d entries added and %d", updateAdded, updateRemoved) + ` removed; reference: open
-  memory          what an open snapshot occupies, its file included; reference: its file
+  memory          what an open snapshot occupies, besides its file; reference: its file
 
 The snapshot has as many random keys in the lane phash as --entries says. The same program measures WebAssembly if it is
 compiled for it.`,

@@ -156,13 +156,13 @@ func updateContests(from, to *release, delta []byte) []contest {
 	}
 }
 
-// memoryOf returns how many bytes an open snapshot occupies, its file included.
+// memoryOf returns how many bytes an open snapshot occupies. Its file is not among them: clients leave it on disk.
 func memoryOf(r *release) (int, error) {
 	before := inUse()
 	s, err := snapshot.Open(r.file, r.manifest)
 	after := inUse()
 	runtime.KeepAlive(s)
-	return after - before + len(r.file), err
+	return after - before, err
 }
 
 // inUse returns the bytes of all objects that are in use.
