@@ -264,7 +264,7 @@ func TestReload(t *testing.T) {
 		t.Errorf("removed, and the snapshot is the same: %+v, %d loads", v, loads)
 	}
 	c := reloading(first, second)
-	if v := s.check(c, other); v.Kind != Clear || v.Requests != 2 || loads != 1 || c.Matcher.Snapshot() != second {
+	if v := s.check(c, other); v.Kind != Cleared || v.Requests != 2 || loads != 1 || c.Matcher.Snapshot() != second {
 		t.Errorf("removed: %+v, %d loads", v, loads)
 	}
 	if v := s.check(c, listed); v.Kind != Match || loads != 1 {
