@@ -72,6 +72,9 @@ func (o *serveOptions) check() error {
 		if err != nil {
 			return wrong("for example --trusted-proxy 10.0.0.0/24", "--trusted-proxy %q is neither an address nor a network", name)
 		}
+		if p.Bits() == 0 {
+			return wrong("name the networks that your proxies are in", "--trusted-proxy %q is everybody, and clients could name themselves", name)
+		}
 		o.proxies = append(o.proxies, p)
 	}
 	switch secret := os.Getenv(keys.Environment); {
