@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/preseal/preseal/matcher/confirm"
 	"github.com/preseal/preseal/matcher/snapshot"
 	"github.com/preseal/preseal/tools/internal/keys"
 	"github.com/preseal/preseal/tools/internal/list"
@@ -70,7 +71,8 @@ purpose, capacity, probes, distance, kind and key bits is as it was. preseal gc 
 A filter is sized for as many entries as the first version has, or --capacity says, and takes twice as many. After that
 the build is refused: build with --restart and a larger --capacity then. No delta leads to a filter of another size: clients download
 everything once, and who has both versions can tell more of the list than from either, so do it rarely and leave room.
-Outputs have room for as many as all lanes together, for as long as oprf.key stays; preseal rotate makes another one.`,
+Outputs have room for as many as all lanes together, for as long as oprf.key stays; preseal rotate makes another one. That
+room makes the number of buckets that entries are in: with much of it left, few keys share one, and build warns of it.`,
 		Example: `  preseal build --list hashes.csv --images pictures --key keys --out site/lists
   preseal build --images pictures --augment --bytes-per-entry 10 --exclude common --key keys --out site/lists
   preseal build --list hashes.ndjson --base old --key keys --out new --days 7 --strict`,
@@ -155,11 +157,7 @@ func (o *buildOptions) run(c *cobra.Command) error {
 	}
 	o.progress.Clear()
 	omitted(c, files)
-	if singles := b.List.Singles(); singles > 0 {
-		problem(c, "warning: %s without a pdq hash of the picture: pictures that merely hash like them will be matches",
-			things(singles, "entry of phash is", "entries of phash are"))
-		problem(c, "hint: list pdq hashes or images instead, if there are any")
-	}
+	warn(c, &b, files.Opened)
 	if err := c.Context().Err(); err != nil {
 		return err
 	}
@@ -169,6 +167,27 @@ func (o *buildOptions) run(c *cobra.Command) error {
 	o.progress.Clear()
 	return o.summary(c, files)
 }
+
+// warn names what is weaker than it might be.
+func warn(c *cobra.Command, b *publish.Build, s *snapshot.Snapshot) {
+	if singles := b.List.Singles(); singles > 0 {
+		problem(c, "warning: %s without a pdq hash of the picture: pictures that merely hash like them will be matches",
+			things(singles, "entry of phash is", "entries of phash are"))
+		problem(c, "hint: list pdq hashes or images instead, if there are any")
+	}
+	outputs := s.Outputs()
+	if outputs == nil {
+		return
+	}
+	if n, buckets := outputs.Section().Entries, uint64(1)<<confirm.BucketBits(outputs.Capacity()); buckets > 1 && n < crowd*buckets {
+		problem(c, "warning: %s in %s: the name of one says more of a listed key than it does with %d in each, to whoever has oprf.key and the list",
+			things(int(n), "output is", "outputs are"), things(int(buckets), "bucket", "buckets"), crowd)
+		problem(c, "hint: leave less room with --capacity; for a list that is built already, that takes preseal rotate")
+	}
+}
+
+// crowd is how many outputs share a bucket, on average, at the least: those of a list that fills its capacity do.
+const crowd = 256
 
 // fill puts the entries of the lists and images, and the further keys of images, into an empty set and sorts it.
 func (o *buildOptions) fill(c *cobra.Command, b *publish.Build) error {

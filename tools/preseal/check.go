@@ -39,7 +39,7 @@ anything is unsupported or unavailable. An address without a path gets lists/ or
 
 A candidate is confirmed in private: the server learns that somebody asks, and in which of three ranges the number of
 candidates is. What the list has of it is fetched only if it is listed; whoever serves that learns of the bucket, which it
-shares with hundreds of other entries. If the server has another key than the snapshot, or other entries, the snapshot is
+shares with hundreds of other entries if the list fills its capacity (preseal build warns otherwise). If the server has another key than the snapshot, or other entries, the snapshot is
 loaded once more.
 
 With --plain, the server sees the candidates' hashes. That is for development and public lists only.`,

@@ -39,7 +39,8 @@ file in a hundred, or fewer, asks a question: the default rate suffices for 10,0
 30 files an hour each, and is slow for whoever wants to try many keys, of which a question holds 16; the default
 ceiling suffices for 20,000 files a second, a fifth of a processor's time. Beyond the limits, and while 64 questions
 wait for each processor, clients are told to come again (429). Name your proxy with --trusted-proxy, or everybody
-behind it is one client.
+behind it is one client. Name no network that clients are in: from there they can invent addresses, a new one for each
+question.
 
 Operation: GET /healthz answers 200, or 503 when the snapshot has expired or the server shuts down. --admin opens a
 second listener, for /healthz and GET /metrics in Prometheus's format. SIGTERM lets requests finish, for ten seconds at

@@ -49,10 +49,12 @@ func (o *serveOptions) flags(c *cobra.Command) {
 	complete(c, []string{"snapshot", "key"}, nil)
 }
 
-// most is the largest rate that makes sense, and drains the longest time.
+// Rates outside of these make no sense, and the limiter's times would overflow in the end.
 const (
-	mostPerSecond = 1e6
-	longestDrain  = 10 * time.Minute
+	leastPerSecond = 1e-3
+	mostPerSecond  = 1e6
+	longestBurst   = 24 * time.Hour // that paying for one may take
+	longestDrain   = 10 * time.Minute
 )
 
 // check finds mistakes on the command line.
@@ -70,6 +72,9 @@ func (o *serveOptions) check() error {
 		if err != nil {
 			return wrong("for example --trusted-proxy 10.0.0.0/24", "--trusted-proxy %q is neither an address nor a network", name)
 		}
+		if p.Bits() == 0 {
+			return wrong("name the networks that your proxies are in", "--trusted-proxy %q is everybody, and clients could name themselves", name)
+		}
 		o.proxies = append(o.proxies, p)
 	}
 	switch secret := os.Getenv(keys.Environment); {
@@ -77,10 +82,12 @@ func (o *serveOptions) check() error {
 		return wrong("--key names the folder that preseal keygen wrote; without --snapshot, "+keys.Environment+" may hold the key", "--key is missing")
 	case o.plain && o.dir == "":
 		return wrong("--snapshot names the folder that preseal build wrote", "--plain needs --snapshot")
-	case !(o.rate >= 0 && o.rate <= mostPerSecond) || !(o.ceiling >= 0 && o.ceiling <= mostPerSecond):
-		return wrong("for example --rate 0.5 --ceiling 1000", "--rate and --ceiling are 0 to %.0f a second", float64(mostPerSecond))
+	case !validRate(o.rate) || !validRate(o.ceiling):
+		return wrong("for example --rate 0.5 --ceiling 1000", "--rate and --ceiling are 0, or %g to %.0f a second", leastPerSecond, mostPerSecond)
 	case o.burst < 1 || o.burst > mostPerSecond:
 		return wrong("for example --burst 100", "--burst %d is not 1 to %.0f", o.burst, float64(mostPerSecond))
+	case o.rate > 0 && float64(o.burst)/o.rate > longestBurst.Seconds():
+		return wrong("choose a smaller --burst or a larger --rate", "--burst %d at --rate %g lasts for more than %.0f hours", o.burst, o.rate, longestBurst.Hours())
 	case o.maxAge < 0 || o.maxAge > server.MaxAge:
 		return wrong("for example --max-age 15m; 0 makes caches ask each time", "--max-age %s is not 0 to %.0fh", o.maxAge, server.MaxAge.Hours())
 	case o.drain < 0 || o.drain > longestDrain:
@@ -90,6 +97,8 @@ func (o *serveOptions) check() error {
 	}
 	return nil
 }
+
+func validRate(r float64) bool { return r == 0 || r >= leastPerSecond && r <= mostPerSecond }
 
 // proxy reads a network, or an address as the network of it alone.
 func proxy(s string) (netip.Prefix, error) {

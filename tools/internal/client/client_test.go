@@ -54,14 +54,19 @@ func TestAsk(t *testing.T) {
 			if r.URL.Path != "/v1/plain" || r.Header.Get("Content-Type") != confirm.ContentType {
 				t.Errorf("%s %s with type %q", r.Method, r.URL, r.Header.Get("Content-Type"))
 			}
+			w.Header().Set("Content-Type", confirm.ContentType)
 			w.Write([]byte{2, 0, 1, 0}) // one answer: not listed
 		},
-		BadAnswer: func(w http.ResponseWriter, _ *http.Request) { w.Write(make([]byte, 1<<20)) },
+		BadAnswer: func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", confirm.ContentType)
+			w.Write(make([]byte, 1<<20))
+		},
 		Server: func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
 		},
 		Network: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 		Timeout: func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", confirm.ContentType)
 			w.(http.Flusher).Flush()
 			<-r.Context().Done()
 		},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"mime"
 	"net"
 	"net/http"
 	"strconv"
@@ -54,6 +55,12 @@ func exchange(ctx context.Context, timeout time.Duration, limit int64, request f
 		return nil, &Error{Busy, &waitError{r.URL.String(), retryAfter(response.Header.Get("Retry-After"), time.Now())}}
 	default:
 		return nil, &Error{Server, fmt.Errorf("%s answered with status %d", r.URL, response.StatusCode)}
+	}
+	if want := r.Header.Get("Content-Type"); want != "" { // a question is answered in its own type
+		got := response.Header.Get("Content-Type")
+		if media, _, err := mime.ParseMediaType(got); err != nil || media != want {
+			return nil, &Error{BadAnswer, fmt.Errorf("%s answered with the content type %q", r.URL, got)}
+		}
 	}
 	b, err := io.ReadAll(io.LimitReader(&heard{response.Body, func() { timer.Reset(timeout) }}, limit))
 	if err != nil {

@@ -23,7 +23,7 @@ var errNoEntry = errors.New("the snapshot lists a candidate whose entries cannot
 // confirmPrivate asks by the private protocol:
 //
 //	questions about all candidates, all at once ──► an output for each
-//	outputs that the snapshot lists              ──► their buckets, no other request
+//	outputs that the snapshot lists              ──► their buckets one by one, no other request
 //	their entries' second hashes                 ──► a match, or not
 func (c *Checker) confirmPrivate(ctx context.Context, f matcher.Finding, v *Verdict) (matched bool, err error) {
 	s := c.Matcher.Snapshot()
@@ -31,7 +31,9 @@ func (c *Checker) confirmPrivate(ctx context.Context, f matcher.Finding, v *Verd
 		return false, &Error{NoConfirmation, errors.New("the list is not made for the private confirmation")}
 	}
 	outputs, failed := c.outputs(ctx, s.Manifest().OPRF, f.Keys())
-	buckets := make(map[string][]byte)
+	b := buckets{have: make(map[string][]byte), fetch: func(name string) ([]byte, error) {
+		return c.Confirmer.Bucket(ctx, s.Manifest().OPRF.KeyID, name)
+	}}
 	for i, output := range outputs {
 		if output == nil {
 			continue // failed says why
@@ -43,7 +45,7 @@ func (c *Checker) confirmPrivate(ctx context.Context, f matcher.Finding, v *Verd
 		if !there {
 			continue
 		}
-		match, err := c.open(ctx, s, output, f.Candidates[i], buckets, v)
+		match, err := c.open(&b, s, output, f.Candidates[i], v)
 		if match {
 			return true, nil
 		}
@@ -95,19 +97,50 @@ func (c *Checker) outputs(ctx context.Context, key *snapshot.OPRF, keys []confir
 	return outputs, nil
 }
 
-// open fetches the entries of a listed output and compares the second hash.
-func (c *Checker) open(ctx context.Context, s *snapshot.Snapshot, o *confirm.Output, cand matcher.Candidate, buckets map[string][]byte, v *Verdict) (match bool, err error) {
-	name := o.Bucket(confirm.BucketBits(s.Outputs().Capacity()))
-	bucket, have := buckets[name]
-	if !have {
-		if bucket, err = c.Confirmer.Bucket(ctx, s.Manifest().OPRF.KeyID, name); err != nil {
-			return false, err
-		}
-		buckets[name] = bucket
+// buckets are those of one file's candidates, each fetched once. After one that cannot be fetched, or does not open, no
+// further one is: whoever serves nothing or garbage would be told the buckets of more and more keys of one picture.
+type buckets struct {
+	fetch  func(name string) ([]byte, error)
+	have   map[string][]byte
+	failed error // why no further one is fetched
+}
+
+// get returns a bucket.
+func (b *buckets) get(name string) ([]byte, error) {
+	if bucket, have := b.have[name]; have {
+		return bucket, nil
+	}
+	if b.failed != nil {
+		return nil, b.failed
+	}
+	bucket, err := b.fetch(name)
+	if err != nil {
+		b.failed = err
+		return nil, err
+	}
+	b.have[name] = bucket
+	return bucket, nil
+}
+
+// entries returns what a bucket has of an output.
+func (b *buckets) entries(name string, o *confirm.Output) ([]voprf.Entry, error) {
+	bucket, err := b.get(name)
+	if err != nil {
+		return nil, err
 	}
 	entries, err := voprf.Open(o, bucket)
 	if err != nil {
-		return false, &Error{BadAnswer, fmt.Errorf("%w: %w", errNoEntry, err)}
+		err = &Error{BadAnswer, fmt.Errorf("%w: %w", errNoEntry, err)}
+		b.failed = cmp.Or(b.failed, err)
+	}
+	return entries, err
+}
+
+// open compares the second hashes of the entries of a listed output.
+func (c *Checker) open(b *buckets, s *snapshot.Snapshot, o *confirm.Output, cand matcher.Candidate, v *Verdict) (match bool, err error) {
+	entries, err := b.entries(o.Bucket(confirm.BucketBits(s.Outputs().Capacity())), o)
+	if err != nil {
+		return false, err
 	}
 	answer := confirm.Answer{Listed: true}
 	for _, e := range entries {

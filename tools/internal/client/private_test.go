@@ -222,6 +222,29 @@ func TestPrivateFailures(t *testing.T) {
 	}
 }
 
+// An answer comes in the question's own type, or something else than the server gave it.
+func TestContentType(t *testing.T) {
+	listed, im := photo(t, 5)
+	set := new(list.Set)
+	set.Add(snapshot.PDQ, im.PDQ[:])
+	s := newTestServer(t, set)
+	opened := s.publish()
+	for media, reason := range map[string]string{
+		confirm.ContentType: "", confirm.ContentType + "; v=1": "",
+		"": BadAnswer, "text/html": BadAnswer, "application/": BadAnswer, confirm.ContentType + "s": BadAnswer,
+	} {
+		s.on(func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			if w.Header()["Content-Type"] = nil; media != "" && r.Method == http.MethodPost {
+				w.Header().Set("Content-Type", media)
+			}
+			return false
+		})
+		if v := s.check(s.checker(opened), listed); v.Reason != reason || (v.Kind == Match) != (reason == "") {
+			t.Errorf("content type %q: %+v", media, v)
+		}
+	}
+}
+
 func otherKey(t *testing.T) *voprf.PrivateKey {
 	t.Helper()
 	key, err := voprf.DeriveKey([32]byte{9})
@@ -264,7 +287,7 @@ func TestReload(t *testing.T) {
 		t.Errorf("removed, and the snapshot is the same: %+v, %d loads", v, loads)
 	}
 	c := reloading(first, second)
-	if v := s.check(c, other); v.Kind != Clear || v.Requests != 2 || loads != 1 || c.Matcher.Snapshot() != second {
+	if v := s.check(c, other); v.Kind != Cleared || v.Requests != 2 || loads != 1 || c.Matcher.Snapshot() != second {
 		t.Errorf("removed: %+v, %d loads", v, loads)
 	}
 	if v := s.check(c, listed); v.Kind != Match || loads != 1 {

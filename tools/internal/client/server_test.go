@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/preseal/preseal/matcher"
+	"github.com/preseal/preseal/matcher/confirm"
 	"github.com/preseal/preseal/matcher/confirm/voprf"
 	"github.com/preseal/preseal/matcher/phash"
 	"github.com/preseal/preseal/matcher/snapshot"
@@ -88,6 +89,9 @@ func (s *testServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.bodies = append(s.bodies, body)
 	n, private, intercept := len(s.seen), s.private, s.intercept
 	s.mu.Unlock()
+	if r.Method == http.MethodPost {
+		w.Header().Set("Content-Type", confirm.ContentType)
+	}
 	if intercept != nil && intercept(n, w, r) {
 		return
 	}

@@ -17,7 +17,7 @@ import (
 // The kinds of a Verdict.
 const (
 	Clear       = "clear"       // no candidate; nothing was sent
-	Cleared     = "cleared"     // a candidate, and it is not listed or listed for another picture
+	Cleared     = "cleared"     // a candidate, of an older snapshot perhaps; it is not listed or listed for another picture
 	Match       = "match"       // a candidate that is listed, and its second hash is near
 	Unsupported = "unsupported" // its digest is not listed, and it cannot be hashed
 	Unavailable = "unavailable" // no valid snapshot, or a candidate that could not be confirmed
@@ -82,7 +82,9 @@ func (c *Checker) Check(ctx context.Context, p *picture.Picture, now time.Time) 
 	}
 	c.Matcher = matcher.New(s)
 	next, err := c.check(ctx, p, now)
-	next.Requests += v.Requests
+	if next.Requests += v.Requests; next.Kind == Clear && next.Requests > 0 {
+		next.Kind = Cleared // a question was sent, whatever the newer snapshot says
+	}
 	return next, err
 }
 

@@ -101,6 +101,7 @@ func TestSecondHash(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
+			w.Header().Set("Content-Type", confirm.ContentType)
 			w.Write(response)
 		}))
 		confirmer, err := NewConfirmer(s.URL, 10*time.Second)

@@ -132,6 +132,7 @@ func TestEvaluateOverHTTP(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
+			w.Header().Set("Content-Type", confirm.ContentType)
 			w.Write(make(request))
 		})
 	}

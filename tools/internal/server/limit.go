@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A Rate is how often something may happen: so many times a second in the long run, and Burst times at once. The zero
-// value sets no limit.
+// A Rate is how often something may happen: so many times a second in the long run, 0.001 to a million, and Burst times at
+// once, as many as there are in a day at the most. The zero value sets no limit.
 type Rate struct {
 	PerSecond float64
 	Burst     int

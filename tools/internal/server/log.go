@@ -68,8 +68,12 @@ type problems struct {
 	addresses bool
 }
 
-// Package net/http names clients in what it logs, such as "http: panic serving 192.0.2.1:1234: …".
-var addressText = regexp.MustCompile(`\[[0-9A-Fa-f:.]+(%\w+)?\](:\d+)?|\b\d{1,3}(\.\d{1,3}){3}(:\d+)?\b`)
+// Package net/http names clients in what it logs, such as "http: panic serving 192.0.2.1:1234: …". What might be an
+// address is: in brackets, with whatever zone; with two colons and nothing but hexadecimal digits around; of IPv4. A
+// time of day goes with them, and loses nothing that the log does not have.
+var addressText = regexp.MustCompile(`\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%[^\]\n]*)?\](:\d+)?` +
+	`|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*[0-9A-Fa-f](%[^\s\]:,)]+)?|[0-9A-Fa-f]+::(%[^\s\]:,)]+)?` +
+	`|\b\d{1,3}(\.\d{1,3}){3}(:\d+)?\b`)
 
 func (p *problems) Write(b []byte) (int, error) {
 	text := strings.TrimPrefix(strings.TrimSpace(string(b)), "preseal: ")

@@ -326,12 +326,24 @@ func TestProblemsHideAddresses(t *testing.T) {
 			"preseal: http: panic serving 192.0.2.1:1234: runtime error\ngoroutine 5\n",
 			"http: panic serving [2001:db8::7%eth0]:1234: oh",
 			"http: TLS handshake error from 192.0.2.77: EOF",
+			"http: panic serving [fe80::2001%eth0.100]:1234: oh",
+			"http: panic serving [fe80::2001%br-lan]:1234: oh",
+			"http: panic serving [fe80::2001%25a b]:1234: oh",
+			"http: panic serving [::ffff:192.0.2.1]:1234: oh",
+			"read from 2001:db8::7: broken",
+			"read from 2001:db8:1:2:3:4:5:6, 2001::, ::2001 (fe80::2001%eth0.100) and ::ffff:192.0.2.1.",
 		} {
 			io.WriteString(w, line)
 		}
 		lines := strings.Count(log.String(), "\n")
-		if named := regexp.MustCompile(`192\.|2001|1234`).MatchString(log.String()); named != addresses || lines != 3 {
+		if named := regexp.MustCompile(`192\.|2001|1234`).MatchString(log.String()); named != addresses || lines != 9 {
 			t.Errorf("with addresses %t: %d lines, %s", addresses, lines, log.String())
+		}
+		if !addresses && regexp.MustCompile(`fe80|eth0|br-lan|db8`).MatchString(log.String()) {
+			t.Errorf("parts of addresses are left: %s", log.String())
+		}
+		if n := strings.Count(log.String(), ": oh"); n != 5 || !strings.Contains(log.String(), ": broken") {
+			t.Errorf("with addresses %t, more than addresses is gone: %s", addresses, log.String())
 		}
 		var record map[string]any
 		first, _, _ := strings.Cut(log.String(), "\n")
