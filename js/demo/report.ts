@@ -45,7 +45,7 @@ function decodeStep({ file, verdict: { kind, report } }: Account): HTMLElement {
   if (report.width > 0) rows.push(["Pixels", `${report.width} × ${report.height}`]);
   const { read, digest } = report.timings;
   if (report.decoder) rows.push(["Decoded by", decodedBy(report)]);
-  if (read > 0) rows.push(["Read", ms(read)], ["SHA-256, beside it", ms(digest)]);
+  if (read > 0) rows.push(["Read", ms(read)], ["Digest", ms(digest)]);
   return step("Decode", report.timings.decode, facts(rows));
 }
 
