@@ -72,7 +72,7 @@ export async function askPrivately(
     if (!listed) return { listed, hashes: [] };
     const records = await buckets.get(bucket);
     const entries = await timed(timings, "open", () => scripts.openEntries(output, records)).catch((error: unknown) => {
-      throw new NoEntry(error);
+      throw buckets.end(new NoEntry(error));
     });
     const [hashed, bare] = [entries.filter(({ pdq }) => pdq), entries.filter(({ pdq }) => !pdq)];
     return {
@@ -127,27 +127,35 @@ function attempted<T>(work: () => T): () => T {
   }
 }
 
-/** Buckets, each fetched once. After a failure none is: the next would hardly fare better. */
+/**
+ * Buckets, each fetched once. After a failure none is: the next would hardly fare better, and whoever answers with empty buckets
+ * would learn those of the other candidates, too.
+ */
 class Buckets {
   readonly #fetch: (bucket: string) => Promise<Uint8Array>;
   readonly #fetched = new Map<string, Uint8Array>();
-  #failed: (() => never) | undefined;
+  #failure: { error: unknown } | undefined;
 
   constructor(fetch: (bucket: string) => Promise<Uint8Array>) {
     this.#fetch = fetch;
   }
 
   async get(bucket: string): Promise<Uint8Array> {
-    this.#failed?.();
+    const known = this.#fetched.get(bucket);
+    if (known) return known;
+    if (this.#failure) throw this.#failure.error;
     try {
-      const content = this.#fetched.get(bucket) ?? (await this.#fetch(bucket));
+      const content = await this.#fetch(bucket);
       this.#fetched.set(bucket, content);
       return content;
     } catch (error) {
-      this.#failed = () => {
-        throw error;
-      };
-      throw error;
+      throw this.end(error);
     }
+  }
+
+  /** Lets no further bucket be fetched; returns the error, with which those that are not there fail. */
+  end<E>(error: E): E {
+    this.#failure ??= { error };
+    return error;
   }
 }

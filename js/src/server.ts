@@ -19,6 +19,9 @@ export interface Terms {
 /** Milliseconds before a request is sent once more: half of it to one and a half times as long. */
 const BACK_OFF = 500;
 
+/** The most milliseconds that a server is waited for which says how long. */
+const MAX_WAIT = 10_000;
+
 /** The confirmation server, as one check sees it. */
 export class Server {
   readonly #terms: Terms;
@@ -88,16 +91,17 @@ export function mustBeOnline(): void {
 
 /**
  * How many milliseconds to wait before a request is sent once more, or undefined if that is of no use: only failures of the
- * network and of an overloaded server pass, and a server that wants to be left alone for longer than `most` is not waited for.
- * Random is a number from 0 up to 1, so that clients do not come all at once.
+ * network and of an overloaded server pass, and a server that wants to be left alone for longer than 10 seconds, or than the
+ * timeout of a request in milliseconds, is not waited for. Random is a number from 0 up to 1, so that clients do not come all at once.
  */
-export function waitAfter(error: unknown, most: number, random: number): number | undefined {
+export function waitAfter(error: unknown, timeout: number, random: number): number | undefined {
   const jitter = BACK_OFF * (0.5 + random);
   if (!(error instanceof Refused)) {
     return error instanceof PresealError && ["network", "timeout"].includes(error.code) ? jitter : undefined;
   }
   const { status, retryAfter = 0 } = error;
-  return (status === 429 || status >= 500) && retryAfter <= most ? retryAfter + jitter : undefined;
+  const isPassing = (status === 429 || status >= 500) && retryAfter <= Math.min(timeout, MAX_WAIT);
+  return isPassing ? retryAfter + jitter : undefined;
 }
 
 /** The error as the confirmation's protocol calls it. */

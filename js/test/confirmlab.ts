@@ -54,7 +54,7 @@ export interface Checked {
 
 /**
  * The page, the list, and its servers. The versions of the list are "old", "new" with another key, "bare" with that key and without
- * the pictures, and "plain" with no key. The page has the pictures by their numbers, and "missed", which is not listed and hits the filter by accident.
+ * the pictures, "wide" with room for so many entries that they are in several buckets, and "plain" with no key. The page has the pictures by their numbers, and "missed", which is not listed and hits the filter by accident.
  */
 export class ConfirmLab {
   readonly #folder: string;
@@ -83,7 +83,7 @@ export class ConfirmLab {
   }
 
   /** Starts a server of a version, with the key of that one only; /name/ leads to it. */
-  async serve(name: string, version: "old" | "new" | "bare" | "plain", ...options: string[]): Promise<void> {
+  async serve(name: string, version: "old" | "new" | "bare" | "wide" | "plain", ...options: string[]): Promise<void> {
     this.#servers.get(name)?.kill();
     const key = version === "new" || version === "bare" ? "new-key" : "old-key";
     const args = ["serve", "--snapshot", version, "--key", key, "--listen", "127.0.0.1:0", ...options];
@@ -140,6 +140,7 @@ export class ConfirmLab {
     await rm(join(this.#folder, "new-key", "oprf.key.old"));
     await preseal("build", "--list", "list.csv", "--key", "new-key", "--base", "old", "--out", "new");
     await preseal("build", "--list", "bare.csv", "--key", "new-key", "--base", "old", "--out", "bare");
+    await preseal("build", "--list", "list.csv", "--key", "old-key", "--out", "wide", "--capacity", "pdq=8192");
     await preseal("build", "--list", "list.csv", "--key", "old-key", "--out", "plain", "--plain");
     this.#key = (await readFile(join(this.#folder, "old-key", "verifier.pub"), "utf8")).trim();
     await this.#show("missed", await this.#missed());

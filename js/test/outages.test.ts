@@ -129,6 +129,25 @@ for (const [name, handler, reason, requests] of entries) {
   });
 }
 
+test("after a bucket that does not open no other is asked for", async (t) => {
+  await lab.serve("wide", "wide", "--rate", "0");
+  assert.equal(await lab.openList({ snapshot: "/wide/lists/", confirm: "/wide/v1/" }), "");
+  const good = await lab.check("4");
+  assert.equal(good.outcome.kind, "cleared");
+  const fetched = ({ requests }: Checked) =>
+    requests.map(({ path }) => path).filter((path) => /\/entries\//.test(path));
+  const buckets = fetched(good);
+  assert.ok(buckets.length > 1, `${buckets.length} buckets`);
+  assert.equal(new Set(buckets).size, buckets.length);
+  const [first = ""] = buckets;
+  const folder = first.replace(/[^/]*$/, "");
+  answering(folder, (_, response) => response.end()); // every bucket is empty
+  t.after(() => lab.page.stage.routes.delete(folder));
+  const checked = await lab.check("4");
+  failed(checked, "bad-answer", 2);
+  assert.deepEqual(fetched(checked), [first]);
+});
+
 test("offline, nothing is attempted, not even the scripts", async () => {
   const code = `Object.defineProperty(WorkerNavigator.prototype, "onLine", { get: () => false });`;
   assert.equal(await lab.openList({ worker: lab.page.sabotage("offline", code) }), "");
