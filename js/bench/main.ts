@@ -9,11 +9,12 @@ import { launchChromium, openStage, root } from "../test/browser.js";
 import { Lists } from "../test/lists.js";
 import { cold } from "./cold.js";
 import { compare } from "./compare.js";
+import { confirm } from "./confirm.js";
 import { memory, stalls } from "./costs.js";
 import { makeFiles } from "./files.js";
 import { type Ground, LISTS, urlOf } from "./ground.js";
 
-const parts: Record<string, (ground: Ground) => Promise<string>> = { compare, memory, stalls, cold };
+const parts: Record<string, (ground: Ground) => Promise<string>> = { compare, memory, stalls, cold, confirm };
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(parts);
 const rounds = Number(process.env.ROUNDS ?? 7);
 

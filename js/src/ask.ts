@@ -102,6 +102,9 @@ function batchesOf(candidates: Candidates) {
   );
 }
 
+/** Whether a script could not be loaded. Firefox remembers that for as long as the worker lives, and does not ask for it again. */
+export let lacksScripts = false;
+
 /**
  * Loads what only candidates need, from where the package is served. All of it at once: who serves the scripts must not learn
  * from one that comes later how the question was answered.
@@ -111,6 +114,7 @@ async function load() {
     const [voprf, entry] = await Promise.all([import("./voprf.js"), import("./entry.js"), import("./ristretto.js")]);
     return { ...voprf, ...entry };
   } catch (cause) {
+    lacksScripts = true;
     throw new PresealError("network", "confirmation: its scripts could not be loaded", { cause });
   }
 }

@@ -45,7 +45,8 @@ const MAX_CRASHES = 3;
  * IndexedDB and up to date. An update is verified and opened beside the snapshot that serves before it takes its place; one
  * that fails changes nothing. An engine that crashes is replaced without a request. A worker that crashes is replaced at once,
  * or, after three crashes in a row, at the next check; the browser may then fetch the worker's scripts again, but neither the
- * engine nor the snapshot.
+ * engine nor the snapshot. A worker that could not load the scripts of the confirmation is replaced, too: checks that are under
+ * way in it end as `unavailable` with the reason `network`.
  *
  * @example
  * ```ts
@@ -132,6 +133,8 @@ export class Matcher extends (EventTarget as new () => MatcherTarget) {
       });
       if (reply.type !== "checked") throw new PresealError("engine-failed", "the worker gave the wrong kind of reply");
       this.#crashes = 0;
+      if (reply.lacksScripts)
+        link.end(new PresealError("network", "the worker could not load the confirmation's scripts"));
       return reply.verdict;
     } catch (error) {
       signal?.throwIfAborted();

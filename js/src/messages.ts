@@ -121,14 +121,15 @@ export type Request =
 
 /**
  * From the worker to the page. Every request with an id ends in exactly one reply other than progress. `swapped` and
- * `update-failed` come unasked: another snapshot serves, or a look for one failed.
+ * `update-failed` come unasked: another snapshot serves, or a look for one failed. A worker that `lacksScripts` can no longer
+ * confirm anything.
  */
 export type Reply =
   | { type: "opened"; id: number; info: SnapshotInfo; kept: Kept }
   | { type: "updated"; id: number; info: SnapshotInfo }
   | { type: "swapped"; info: SnapshotInfo; kept: Kept }
   | { type: "update-failed"; code: ErrorCode; message: string }
-  | { type: "checked"; id: number; verdict: Verdict }
+  | { type: "checked"; id: number; verdict: Verdict; lacksScripts?: true }
   | { type: "failed"; id: number; code: ErrorCode; message: string }
   | { type: "progress"; id: number; event: OpenProgress | CheckProgress }
   | { type: "pong" };
@@ -164,7 +165,7 @@ export function parseReply(data: unknown): Reply {
     updated: (m) => isId(m.id) && isInfo(m.info),
     swapped: (m) => isInfo(m.info) && isKept(m.kept),
     "update-failed": (m) => isErrorCode(m.code) && isText(m.message),
-    checked: (m) => isId(m.id) && isVerdict(m.verdict),
+    checked: (m) => isId(m.id) && isVerdict(m.verdict) && (m.lacksScripts ?? true) === true,
     failed: (m) => isId(m.id) && isErrorCode(m.code) && isText(m.message),
     progress: (m) => isId(m.id) && isFields(m.event) && isProgress(m.event),
     pong: () => true,

@@ -1,5 +1,6 @@
 // The module worker. It is started by the package itself; an application only has to serve it.
 
+import { lacksScripts } from "./ask.js";
 import { asPresealError, PresealError } from "./errors.js";
 import { parseRequest, type Reply, type Request } from "./messages.js";
 import { version } from "./release.js";
@@ -73,7 +74,7 @@ async function update({ id }: Extract<Request, { type: "update" }>, signal: Abor
 async function check(request: Extract<Request, { type: "check" }>, signal: AbortSignal): Promise<Reply> {
   const { id, blob } = request;
   const verdict = await opened().check(blob, signal, (event) => scope.postMessage({ type: "progress", id, event }));
-  return { type: "checked", id, verdict };
+  return { type: "checked", id, verdict, ...(lacksScripts && { lacksScripts }) };
 }
 
 function opened(): Session {

@@ -280,6 +280,16 @@ export async function evaluate(url: string, publicKey: number[], count: number) 
   return { outputs, ms: asked - start + performance.now() - answered };
 }
 
+/** Makes bare requests one after the other; returns the milliseconds until the last body is here. */
+export async function replay(requests: { method: string; path: string; body: number[] }[]): Promise<number> {
+  const start = performance.now();
+  for (const { method, path, body } of requests) {
+    const init: RequestInit = { method, cache: "no-store", ...(method === "POST" && { body: Uint8Array.from(body) }) };
+    await (await fetch(path, init)).arrayBuffer();
+  }
+  return performance.now() - start;
+}
+
 function file(name: string): File {
   const found = files.get(name);
   if (!found) throw new Error(`no file ${name}`);

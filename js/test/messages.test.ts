@@ -27,6 +27,7 @@ const requests: unknown[] = [
 const replies: unknown[] = [
   { type: "checked", id: 1, verdict: { kind: "clear", report } },
   { type: "checked", id: 1, verdict: match },
+  { type: "checked", id: 1, verdict: match, lacksScripts: true },
   { type: "checked", id: 1, verdict: { ...match, secondHash: null } },
   { type: "checked", id: 1, verdict: { kind: "unavailable", reason: "network", report } },
   { type: "updated", id: 1, info },
@@ -74,6 +75,7 @@ const neither: unknown[] = [
   { type: "opened", id: 1, info: {}, kept: {} },
   { type: "checked", id: 1 },
   { type: "checked", id: 1, verdict: { kind: "fine", report } },
+  { type: "checked", id: 1, verdict: match, lacksScripts: "yes" },
   { type: "checked", id: 1, verdict: { kind: "clear" } },
   { type: "checked", id: 1, verdict: { kind: "match", report } },
   { type: "checked", id: 1, verdict: { ...match, window: undefined } },

@@ -157,16 +157,6 @@ test("offline, nothing is attempted, not even the scripts", async () => {
   assert.equal((await lab.check("10")).outcome.kind, "clear");
 });
 
-test("scripts that are not to be had are an outage, and nothing is asked", async (t) => {
-  const path = "/js/dist/ristretto.js";
-  answering(path, (_, response) => response.writeHead(404).end());
-  t.after(() => lab.page.stage.routes.delete(path));
-  assert.equal(await lab.openList(), "");
-  const checked = await lab.check("1");
-  failed(checked, "network", 0);
-  assert.deepEqual(checked.asked, []);
-});
-
 test("a list without a key is confirmed plainly if the page says so by name, and not at all otherwise", async () => {
   await lab.serve("plain", "plain", "--plain", "--rate", "0");
   const plain = { snapshot: "/plain/lists/", confirm: "/plain/v1/" };

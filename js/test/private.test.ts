@@ -83,6 +83,20 @@ for (const engine of all ? (["Chromium", "Firefox", "WebKitGTK"] as const) : (["
       assert.deepEqual([outcome.kind, outcome.reason], ["unavailable", "overflow"]);
     });
 
+    test("scripts that are not to be had are an outage, nothing is asked, and the next check tries again", async (t) => {
+      for (const script of ["ristretto", "voprf"]) {
+        const path = `/js/dist/${script}.js`;
+        lab.page.stage.routes.set(path, (_, response) => response.writeHead(404).end());
+        t.after(() => lab.page.stage.routes.delete(path));
+        assert.equal(await lab.openList(), "");
+        const { outcome, asked } = await lab.check("1");
+        assert.deepEqual([outcome.kind, outcome.reason, outcome.requests], ["unavailable", "network", 0], script);
+        assert.deepEqual(asked, []);
+        lab.page.stage.routes.delete(path);
+        assert.equal((await lab.check("1")).outcome.kind, "match", script);
+      }
+    });
+
     test("the same file twice gives different bytes in every slot", async () => {
       const slots = new Set<string>();
       for (let i = 0; i < 3; i++) {
