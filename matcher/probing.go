@@ -77,7 +77,7 @@ func (m *Matcher) probe(f *Finding, lane snapshot.LaneInfo, v View) {
 	var b [8]byte
 	// Nearly all pictures hit nothing, and then the order does not matter.
 	test := m.snapshot.Tester(lane.Lane)
-	hit, number := probe.Any(margins, budget, func(flips uint64) bool { return test(key ^ flips) })
+	hit, number := probe.Any(margins, budget, func(flips []uint64) bool { return test(key, flips) })
 	if !hit {
 		f.Probes += number
 		return

@@ -23,9 +23,9 @@ func byHeap(bits []variant, n int) []variant {
 			continue
 		}
 		last, b := bits[s.dearest], bits[next]
-		(*open)[0] = subset{variant{s.cost - last.cost + b.cost, s.mask ^ last.mask | b.mask}, next}
+		(*open)[0] = subset{variant{cost: s.cost - last.cost + b.cost, mask: s.mask ^ last.mask | b.mask}, next}
 		heap.Fix(open, 0)
-		heap.Push(open, subset{variant{s.cost + b.cost, s.mask | b.mask}, next})
+		heap.Push(open, subset{variant{cost: s.cost + b.cost, mask: s.mask | b.mask}, next})
 	}
 	return found
 }

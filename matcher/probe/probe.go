@@ -48,6 +48,7 @@ func Likeliest(margins []float32, n int) iter.Seq[uint64] {
 // A variant is a set of flipped bits and the sum of what they cost.
 type variant struct {
 	cost uint32
+	next uint32 // the number of the bit behind its dearest one; see within
 	mask uint64
 }
 
@@ -86,27 +87,28 @@ func costs(margins []float32, n int) []variant {
 		if dearest > 0 {
 			cost = math.Round(m.value / dearest * scale)
 		}
-		bits = append(bits, variant{uint32(cost), m.mask})
+		bits = append(bits, variant{cost: uint32(cost), mask: m.mask})
 	}
 	return bits
 }
 
 // cutOff returns a cost that at least n subsets of bits, or all of them, do
 // not exceed, and few more than n. It counts subsets by the sum of their
-// costs in coarse steps, rounded up: the knapsack recurrence.
+// costs in coarse steps, rounded up: the knapsack recurrence. There can be more
+// of them than whole numbers hold.
 func cutOff(bits []variant, n int) uint32 {
-	const steps, step, many = 2048, scale / 2048, 1 << 30
-	var count [steps + 1]uint32
+	const steps, step = 512, scale / 512
+	var count [steps + 1]float64
 	count[0] = 1
-	for _, b := range bits {
-		c := int(b.cost+step-1) / step
+	for i := range bits {
+		c := int(bits[i].cost+step-1) / step
 		for s := steps; s >= c; s-- {
-			count[s] = min(count[s]+count[s-c], many)
+			count[s] += count[s-c]
 		}
 	}
-	total := 0
+	total := 0.0
 	for s, c := range count {
-		if total += int(c); total >= n {
+		if total += c; total >= float64(n) {
 			return uint32(s) * step
 		}
 	}
@@ -116,33 +118,29 @@ func cutOff(bits []variant, n int) uint32 {
 // within lists the subsets of bits that cost limit at most, the empty one
 // first. It gives up where there are more than most: where many cost the same.
 func within(bits []variant, limit uint32, most int) ([]variant, bool) {
-	found := make([]variant, 1, most)
-	var extend func(from variant, next int) bool
-	extend = func(from variant, next int) bool {
-		for i := next; i < len(bits); i++ {
-			v := variant{from.cost + bits[i].cost, from.mask | bits[i].mask}
-			if v.cost > limit {
-				return true
+	found := make([]variant, 1, min(most, 1<<12))
+	for i := 0; i < len(found); i++ {
+		from := found[i]
+		for next := int(from.next); next < len(bits); next++ {
+			b := &bits[next]
+			cost := from.cost + b.cost
+			if cost > limit {
+				break
 			}
 			if len(found) == most {
-				return false
+				return found, false
 			}
-			found = append(found, v)
-			if !extend(v, i+1) {
-				return false
-			}
+			found = append(found, variant{cost, uint32(next + 1), from.mask | b.mask})
 		}
-		return true
 	}
-	ok := extend(variant{}, 0)
-	return found, ok
+	return found, true
 }
 
-// inOrder sorts by cost, stably: a radix sort with two digits.
+// inOrder sorts by cost, stably: a radix sort with three digits.
 func inOrder(v []variant) []variant {
-	const digit = 13
+	const digit = 9
 	sorted := make([]variant, len(v))
-	for shift := 0; shift < 2*digit; shift += digit {
+	for shift := 0; shift < 3*digit; shift += digit {
 		var next [1 << digit]int
 		for i := range v {
 			next[v[i].cost>>shift&(1<<digit-1)]++

@@ -242,17 +242,27 @@ func TestAny(t *testing.T) {
 		}
 		n := 1 + int(r.next()%3000)
 		all := slices.Collect(Likeliest(margins, n))
-		if hit, number := Any(margins, n, func(uint64) bool { return false }); !hit && number != len(all) {
-			t.Errorf("%d: %d masks, want %d", i, number, len(all))
+		asked := map[uint64]bool{}
+		hit, number := Any(margins, n, func(masks []uint64) bool {
+			for _, m := range masks {
+				if asked[m] {
+					t.Fatalf("%d: the mask %x comes twice", i, m)
+				}
+				asked[m] = true
+			}
+			return false
+		})
+		if !hit && (number != len(all) || len(asked) < number) {
+			t.Errorf("%d: %d masks of %d, want %d", i, number, len(asked), len(all))
 		}
 		for range 20 {
 			wanted := all[r.next()%uint64(len(all))]
-			if hit, _ := Any(margins, n, func(mask uint64) bool { return mask == wanted }); !hit {
+			if hit, _ := Any(margins, n, func(masks []uint64) bool { return slices.Contains(masks, wanted) }); !hit {
 				t.Fatalf("%d: the mask %x is not asked about", i, wanted)
 			}
 		}
 	}
-	if hit, number := Any(nil, 0, func(uint64) bool { return true }); hit || number != 0 {
+	if hit, number := Any(nil, 0, func([]uint64) bool { return true }); hit || number != 0 {
 		t.Error("no masks are something")
 	}
 }
@@ -265,8 +275,10 @@ func BenchmarkAny(b *testing.B) {
 	}
 	for b.Loop() {
 		sum := uint64(0)
-		Any(margins, usual, func(mask uint64) bool {
-			sum += mask
+		Any(margins, usual, func(masks []uint64) bool {
+			for _, m := range masks {
+				sum += m
+			}
 			return false
 		})
 	}

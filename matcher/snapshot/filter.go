@@ -68,7 +68,7 @@ func (f *filter) fill(hashes []byte) {
 		f.Entries = uint64(len(keys))
 		if f.Kind == Rice {
 			for i, key := range keys {
-				keys[i] = f.short.location(key) % f.Bits
+				keys[i] = f.short.position(key)
 			}
 			f.positions = keys
 			return

@@ -23,6 +23,8 @@ type short struct {
 const (
 	murmur1, murmur2 = 0x87c37b91114253d5, 0x4cf5ad432745937f
 	murmur3, murmur4 = 0x52dce729, 0x38495ab5
+
+	scramble1, scramble2 = 0xff51afd7ed558ccd, 0xc4ceb9fe1a85ec53
 )
 
 func newShort(words []uint64, m uint64, k int, seed [8]byte) short {
@@ -40,33 +42,40 @@ func (f *short) state(key uint64) (h1, h2 uint64) {
 	return f.first, h2*5 + murmur4
 }
 
-// location returns the first of a key's positions, before the modulo.
-func (f *short) location(key uint64) uint64 {
-	h1, h2 := f.state(key)
-	a, _ := finish(h1, h2, 16)
-	return a
+// position returns the first of a key's positions: state and finish in one. It
+// is kept apart, since Go's code for wasm has few registers to mix it with more.
+//
+//go:noinline
+func (f *short) position(key uint64) uint64 {
+	k := bits.ReverseBytes64(key) * murmur2
+	k = (k<<33 | k>>31) * murmur1
+	h2 := (((k<<31|k>>33)+f.first)*5 + murmur4) ^ 16
+	h1 := (f.first ^ 16) + h2
+	h2 += h1
+	h1 = (h1 ^ h1>>33) * scramble1
+	h1 = (h1 ^ h1>>33) * scramble2
+	h2 = (h2 ^ h2>>33) * scramble1
+	h2 = (h2 ^ h2>>33) * scramble2
+	return ((h1 ^ h1>>33) + (h2 ^ h2>>33)) % f.m
 }
 
-// tester returns a test of whether a set holds a key's first position. It is
-// location and riceSet.contains in one piece: in wasm a call costs as much as
-// the hash.
-func (f *short) tester(set *riceSet) func(key uint64) bool {
-	first, m, wide, coarse := f.first, f.m, set.wide, set.coarse
-	return func(key uint64) bool {
-		k := bits.ReverseBytes64(key) * murmur2
-		k = (k<<33 | k>>31) * murmur1
-		h2 := ((k<<31|k>>33)+first)*5 + murmur4
-		h1 := first ^ 16
-		h2 ^= 16
-		h1 += h2
-		h2 += h1
-		h1 = (h1 ^ h1>>33) * 0xff51afd7ed558ccd
-		h1 = (h1 ^ h1>>33) * 0xc4ceb9fe1a85ec53
-		h2 = (h2 ^ h2>>33) * 0xff51afd7ed558ccd
-		h2 = (h2 ^ h2>>33) * 0xc4ceb9fe1a85ec53
-		p := ((h1 ^ h1>>33) + (h2 ^ h2>>33)) % m
-		stretch := p >> wide
-		return coarse[stretch/64]>>(stretch%64)&1 == 1 && set.find(p)
+// tester returns a test of whether a set holds the position of one of the keys
+// key^f, for f of flips. What has to be waited for, memory, it asks for many times
+// at once: the coarse map, and for what that lets pass the buckets and gaps.
+func (f *short) tester(set *riceSet) func(key uint64, flips []uint64) bool {
+	var block [256]uint64
+	return func(key uint64, flips []uint64) bool {
+		for len(flips) > 0 {
+			positions := block[:min(len(flips), len(block))]
+			for i, flip := range flips[:len(positions)] {
+				positions[i] = f.position(key ^ flip)
+			}
+			flips = flips[len(positions):]
+			if set.containsAny(positions) {
+				return true
+			}
+		}
+		return false
 	}
 }
 
@@ -138,7 +147,7 @@ func finish(h1, h2, length uint64) (a, b uint64) {
 }
 
 func scramble(h uint64) uint64 {
-	h = (h ^ h>>33) * 0xff51afd7ed558ccd
-	h = (h ^ h>>33) * 0xc4ceb9fe1a85ec53
+	h = (h ^ h>>33) * scramble1
+	h = (h ^ h>>33) * scramble2
 	return h ^ h>>33
 }

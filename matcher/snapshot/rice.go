@@ -213,18 +213,69 @@ func (s *riceSet) contains(p uint64) bool {
 	return s.coarse[stretch/64]>>(stretch%64)&1 == 1 && s.find(p)
 }
 
-// find looks through the position's bucket.
+// containsAny reports whether contains holds for one of the positions, and may
+// change them.
+func (s *riceSet) containsAny(positions []uint64) bool {
+	coarse, wide, left := s.coarse, s.wide&63, 0
+	for _, p := range positions {
+		positions[left] = p
+		left += int(coarse[p>>wide/64] >> (p >> wide % 64) & 1)
+	}
+	s.fetch(positions[:left])
+	return slices.ContainsFunc(positions[:left], s.find)
+}
+
+// fetch reads what find is about to, so that it waits for all of it at once. The
+// sum is there lest reading be optimised away.
+//
+//go:noinline
+func (s *riceSet) fetch(positions []uint64) (sum byte) {
+	buckets, gaps, narrow := s.buckets, s.gaps, s.narrow&63
+	for _, p := range positions {
+		sum += byte(buckets[p>>narrow].at)
+	}
+	for _, p := range positions {
+		if i := int(buckets[p>>narrow].at >> 3); i < len(gaps) {
+			sum += gaps[i]
+		}
+	}
+	return sum
+}
+
+// find looks through the position's bucket. It is gapReader.next in a loop, with
+// everything at hand: this is what most of the time of many look-ups goes by with.
 func (s *riceSet) find(p uint64) bool {
-	b := s.buckets[p>>s.narrow:][:2]
-	n, at := b[1].rank-b[0].rank, b[0].first
-	if n == 0 || at >= p {
-		return n > 0 && at == p
+	b := s.buckets[p>>(s.narrow&63):][:2]
+	at, next, n := uint64(b[0].at), b[0].first, b[1].rank-b[0].rank
+	if n == 0 || next >= p {
+		return n > 0 && next == p
 	}
-	for r := s.code.reader(s.gaps, uint64(b[0].at), s.m); n > 1 && at < p; n-- {
+	gaps, e, top := s.gaps, s.code.exponent()&63, s.code.top()
+	for ; n > 1; n-- {
+		i := at >> 3
+		if i+8 > uint64(len(gaps)) {
+			break
+		}
+		w := binary.LittleEndian.Uint64(gaps[i:]) >> (at & 7)
+		q := uint(bits.TrailingZeros64(w))
+		if q+e > 64-7-5 {
+			break
+		}
+		w >>= (q + 1) & 63
+		t := w & 7
+		long := (15 - top - t) >> 63 // 1 for four bits
+		t = t<<(long&1) + (w>>3&1+top-16)&-long
+		h := uint64(q)*top + t
+		at += uint64(q) + 4 + long + uint64(e)
+		if next += h<<e | w>>(3+long)&(1<<e-1) + 1; next >= p {
+			return next == p
+		}
+	}
+	for r := s.code.reader(gaps, at, s.m); n > 1 && next < p; n-- {
 		gap, _ := r.next() // which scan has read before
-		at += gap + 1
+		next += gap + 1
 	}
-	return at == p
+	return next == p
 }
 
 // all yields the positions in order.

@@ -17,6 +17,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // A Lane is the entries of one hash algorithm.
@@ -142,19 +143,21 @@ func (s *Snapshot) Contains(lane Lane, key []byte) bool {
 	return false
 }
 
-// Tester returns Contains for the keys of a lane that have 8 bytes, as
-// big-endian numbers. It is for tens of thousands of them: what is the same for
-// all is looked up once.
-func (s *Snapshot) Tester(lane Lane) func(key uint64) bool {
+// Tester returns a function that reports whether Contains holds for one of
+// many keys of a lane that have 8 bytes, as big-endian numbers: key^f for every
+// f of flips. It takes a fraction of the time. It is for one goroutine.
+func (s *Snapshot) Tester(lane Lane) func(key uint64, flips []uint64) bool {
 	for i := range s.sections {
 		if row := &s.sections[i]; row.Lane == lane && lane.KeySize() == 8 {
 			if row.rice != nil {
 				return row.short.tester(row.rice)
 			}
-			return row.short.contains
+			return func(key uint64, flips []uint64) bool {
+				return slices.ContainsFunc(flips, func(flip uint64) bool { return row.short.contains(key ^ flip) })
+			}
 		}
 	}
-	return func(uint64) bool { return false }
+	return func(uint64, []uint64) bool { return false }
 }
 
 // contains asks with the seed before the key.
@@ -177,7 +180,7 @@ func (s *section) seeded(key []byte) []byte {
 // position returns the only position of a key in a filter with one hash function.
 func (s *section) position(key []byte) uint64 {
 	if len(key) == 8 {
-		return s.short.location(binary.BigEndian.Uint64(key)) % s.Bits
+		return s.short.position(binary.BigEndian.Uint64(key))
 	}
 	return locations(s.seeded(key))[0] % s.Bits
 }

@@ -90,7 +90,7 @@ func lookUpContests(s *snapshot.Snapshot, entries int, im *phash.Image) ([]conte
 	for _, n := range []int{4096, snapshot.DefaultProbes} {
 		all = append(all, contest{fmt.Sprintf("probes-%d", n), func() error {
 			listed := s.Tester(snapshot.PHash)
-			hit, _ := probe.Any(im.Margins[:], n, func(flips uint64) bool { return listed(uint64(im.PHash) ^ flips) })
+			hit, _ := probe.Any(im.Margins[:], n, func(flips []uint64) bool { return listed(uint64(im.PHash), flips) })
 			runtime.KeepAlive(hit)
 			return nil
 		}, test(randomKeys(2, n))})
