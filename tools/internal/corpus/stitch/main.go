@@ -76,7 +76,33 @@ func stitch(dir string, w, h int) (*image.NRGBA, string, error) {
 		b := part.Bounds()
 		draw.Draw(out, at, part, b.Min.Add(image.Pt((b.Dx()-cellW)/2, (b.Dy()-cellH)/2)), draw.Src)
 	}
+	for x := cellW; x+soft <= w; x += cellW {
+		for y := range h {
+			blend(out, x, y, 4)
+		}
+	}
+	for y := cellH; y+soft <= h; y += cellH {
+		for x := range w {
+			blend(out, x, y, out.Stride)
+		}
+	}
 	return out, said, nil
+}
+
+// soft is how many pixels on either side of a seam run into the other side. A
+// straight edge across a picture would be taken for that of a frame.
+const soft = 64
+
+// blend softens the seam before a pixel; step is from there to the next one.
+func blend(img *image.NRGBA, x, y, step int) {
+	at := img.PixOffset(x, y)
+	for d := range soft {
+		own, other := soft+d+1, soft-d-1 // of 2·soft
+		for c := range 3 {
+			a, b := &img.Pix[at-(d+1)*step+c], &img.Pix[at+d*step+c]
+			*a, *b = uint8((own*int(*a)+other*int(*b))/(2*soft)), uint8((own*int(*b)+other*int(*a))/(2*soft))
+		}
+	}
 }
 
 // photographs opens the first n that cover a cell.
