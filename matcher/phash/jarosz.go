@@ -6,11 +6,14 @@ package phash
 // rows, and then for all columns.
 
 // A kernel is the weights of one point: of the samples from first on, in
-// 1/65536, with the sum 65536.
+// 1/65536, with the sum 65536, and up to seven zeros.
 type kernel struct {
 	first   int
-	weights []uint64
+	weights [][8]uint64
 }
+
+// spare is how many samples behind the last one a kernel may reach.
+const spare = 7
 
 // kernels returns the weights of the 64 points of an axis of n samples.
 func kernels(n int) [Side]kernel {
@@ -34,11 +37,11 @@ func kernels(n int) [Side]kernel {
 			}
 		}
 		// Rounding the running sum keeps the sum of the weights.
-		weights, sum, before := make([]uint64, len(exact)), 0.0, uint64(0)
+		weights, sum, before := make([][8]uint64, (len(exact)+spare)/8), 0.0, uint64(0)
 		for k, w := range exact {
 			sum += w
 			total := uint64(sum*65536 + 0.5)
-			weights[k], before = total-before, total
+			weights[k/8][k%8], before = total-before, total
 		}
 		out[i] = kernel{first, weights}
 	}
@@ -48,16 +51,20 @@ func kernels(n int) [Side]kernel {
 // blur returns the points that PDQ hashes.
 func (l Luma) blur() *plane {
 	across, down := kernels(l.W), kernels(l.H)
-	narrow := make([]uint64, Side*l.H) // 64 points of each row, times 256
+	row := make([]uint16, l.W+spare)
+	narrow := make([]uint64, Side*(l.H+spare)) // 64 points of each row, times 256
 	for y := range l.H {
-		row := l.Pix[y*l.W : (y+1)*l.W]
+		copy(row, l.Pix[y*l.W:(y+1)*l.W])
+		out := (*[Side]uint64)(narrow[y*Side:])
 		for i := range across {
 			k, sum := &across[i], uint64(0)
-			samples := row[k.first : k.first+len(k.weights)]
-			for n, v := range samples {
-				sum += k.weights[n] * uint64(v)
+			samples := row[k.first:]
+			for n := range k.weights {
+				w, v := &k.weights[n], (*[8]uint16)(samples[8*n:])
+				sum += w[0]*uint64(v[0]) + w[1]*uint64(v[1]) + w[2]*uint64(v[2]) + w[3]*uint64(v[3]) +
+					w[4]*uint64(v[4]) + w[5]*uint64(v[5]) + w[6]*uint64(v[6]) + w[7]*uint64(v[7])
 			}
-			narrow[y*Side+i] = sum >> 8
+			out[i] = sum >> 8
 		}
 	}
 	p := new(plane)
@@ -65,8 +72,10 @@ func (l Luma) blur() *plane {
 		k := &down[i]
 		for x := range Side {
 			sum := uint64(0)
-			for n, w := range k.weights {
-				sum += w * narrow[(k.first+n)*Side+x]
+			for n := range k.weights {
+				w, v := &k.weights[n], (*[spare*Side + 1]uint64)(narrow[(k.first+8*n)*Side+x:])
+				sum += w[0]*v[0] + w[1]*v[Side] + w[2]*v[2*Side] + w[3]*v[3*Side] +
+					w[4]*v[4*Side] + w[5]*v[5*Side] + w[6]*v[6*Side] + w[7]*v[7*Side]
 			}
 			p[i*Side+x] = uint32((sum + 1<<23) >> 24)
 		}

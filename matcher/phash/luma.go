@@ -35,39 +35,67 @@ type plane [Side * Side]uint32
 // that it covers, rounded once: on a grid of W·64 × H·64, a source sample is
 // 64×64 and a target sample W×H, so all overlaps are whole numbers.
 func (l Luma) average() *plane {
-	var sums [Side * Side]uint64
-	var row [Side]uint64
-	for y := range l.H {
-		squeeze(l.Pix[y*l.W:(y+1)*l.W], &row)
-		for cell, end := y*Side/l.H, y*Side+Side; cell < Side && cell*l.H < end; cell++ {
-			overlap := uint64(min(end, (cell+1)*l.H) - max(y*Side, cell*l.H))
-			for x, v := range row {
-				sums[cell*Side+x] += overlap * v
-			}
-		}
-	}
 	p, area := new(plane), uint64(l.W)*uint64(l.H)
-	for i, s := range sums {
-		p[i] = uint32((s + area/2) / area)
+	across, down := cells(l.W), cells(l.H)
+	columns := make([]uint64, l.W)
+	for y := range down {
+		d := &down[y]
+		clear(columns)
+		add(columns, l.row(d.first), d.head)
+		for whole := d.first + 1; whole < d.last; whole++ {
+			add(columns, l.row(whole), Side)
+		}
+		add(columns, l.row(d.last), d.tail)
+		for x := range across {
+			c := &across[x]
+			sum := c.head*columns[c.first] + c.tail*columns[c.last]
+			for whole := c.first + 1; whole < c.last; whole++ {
+				sum += Side * columns[whole]
+			}
+			p[y*Side+x] = uint32((sum + area/2) / area)
+		}
 	}
 	return p
 }
 
-// squeeze sums one row into 64 cells, each weighted with len(src) in all.
-func squeeze(src []uint16, row *[Side]uint64) {
-	w := len(src)
-	for cell := range row {
-		from, to := cell*w, (cell+1)*w
-		first, last := from/Side, (to-1)/Side
-		if first == last {
-			row[cell] = uint64(w) * uint64(src[first])
-			continue
+func (l Luma) row(y int) []uint16 { return l.Pix[y*l.W : (y+1)*l.W] }
+
+// A cell covers the samples first to last of an axis: those two in part, with
+// the weights head and tail, and the ones between them with Side.
+type cell struct {
+	first, last int
+	head, tail  uint64
+}
+
+// cells divides an axis of n samples, each of which has the weight Side.
+func cells(n int) (out [Side]cell) {
+	for i := range out {
+		from, to := i*n, (i+1)*n
+		c := cell{first: from / Side, last: (to - 1) / Side}
+		c.head, c.tail = uint64((c.first+1)*Side-from), uint64(to-c.last*Side)
+		if c.first == c.last {
+			c.head, c.tail = uint64(n), 0
 		}
-		sum := uint64((first+1)*Side-from) * uint64(src[first])
-		whole := uint64(0)
-		for _, v := range src[first+1 : last] {
-			whole += uint64(v)
-		}
-		row[cell] = sum + Side*whole + uint64(to-last*Side)*uint64(src[last])
+		out[i] = c
+	}
+	return out
+}
+
+// add adds a row times its weight to the sums of as many columns.
+func add(columns []uint64, row []uint16, weight uint64) {
+	x := 0
+	for ; x+8 <= len(columns); x += 8 {
+		sums, v := (*[8]uint64)(columns[x:]), (*[8]uint16)(row[x:])
+		sums[4] += weight * uint64(v[4])
+		sums[5] += weight * uint64(v[5])
+		sums[6] += weight * uint64(v[6])
+		sums[7] += weight * uint64(v[7])
+		sums[0] += weight * uint64(v[0])
+		sums[1] += weight * uint64(v[1])
+		sums[2] += weight * uint64(v[2])
+		sums[3] += weight * uint64(v[3])
+	}
+	for ; x < len(columns); x++ {
+		columns[x] += weight * uint64(row[x])
 	}
 }

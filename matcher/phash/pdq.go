@@ -159,9 +159,10 @@ func (s *Spectrum) medians() (low, high int64) {
 	return sorted[pdqBits/2-1], sorted[pdqBits/2]
 }
 
-// cosines holds the rows 1 to 16 of the 64-point discrete cosine transform, in
-// 1/2^14. Whole numbers make every sum exact: the same on every processor.
-var cosines = func() (c [pdqEdge][Side]int64) {
+// cosines holds the first halves of the rows 1 to 16 of the 64-point discrete
+// cosine transform, in 1/2^14. Whole numbers make every sum exact: the same on
+// every processor.
+var cosines = func() (c [pdqEdge][Side / 2]int64) {
 	for i := range c {
 		for j := range c[i] {
 			c[i][j] = int64(math.Round(math.Cos(math.Pi*float64((i+1)*(2*j+1))/(2*Side)) * (1 << 14)))
@@ -173,25 +174,37 @@ var cosines = func() (c [pdqEdge][Side]int64) {
 // spectrum transforms the plane: rows by cosines, then columns. A coefficient
 // is at most 2^14 · 2^14 · 2^16 · 2^12 = 2^56.
 func (p *plane) spectrum() *Spectrum {
-	var half [Side][pdqEdge]int64
-	for y := range half {
+	var rows [Side][pdqEdge]int64
+	for y := range rows {
 		row := p[y*Side : (y+1)*Side]
-		for j := range half[y] {
-			sum := int64(0)
-			for x, v := range row {
-				sum += cosines[j][x] * int64(v)
-			}
-			half[y][j] = sum
+		// The second half of a cosine is the first one mirrored, and in the odd
+		// frequencies, whose indices are even, with the other sign.
+		var sums [2][Side / 2]int64
+		for x := range Side / 2 {
+			a, b := int64(row[x]), int64(row[Side-1-x])
+			sums[0][x], sums[1][x] = a-b, a+b
+		}
+		for j := range rows[y] {
+			rows[y][j] = dot(&cosines[j], &sums[j%2])
 		}
 	}
 	s := new(Spectrum)
-	for i := range pdqEdge {
-		for y := range half {
-			c := cosines[i][y]
-			for j, v := range half[y] {
-				s[pdqEdge*i+j] += c * v
-			}
+	for j := range pdqEdge {
+		var sums [2][Side / 2]int64
+		for y := range Side / 2 {
+			a, b := rows[y][j], rows[Side-1-y][j]
+			sums[0][y], sums[1][y] = a-b, a+b
+		}
+		for i := range pdqEdge {
+			s[pdqEdge*i+j] = dot(&cosines[i], &sums[i%2])
 		}
 	}
 	return s
+}
+
+func dot(c, v *[Side / 2]int64) (sum int64) {
+	for x := 0; x < Side/2; x += 4 {
+		sum += c[x]*v[x] + c[x+1]*v[x+1] + c[x+2]*v[x+2] + c[x+3]*v[x+3]
+	}
+	return sum
 }

@@ -102,8 +102,17 @@ func cutOff(bits []variant, n int) uint32 {
 	count[0] = 1
 	for i := range bits {
 		c := int(bits[i].cost+step-1) / step
-		for s := steps; s >= c; s-- {
-			count[s] += count[s-c]
+		with, without := count[min(c, steps+1):], count[:]
+		s := len(with) - 1
+		for ; s >= 3; s -= 4 {
+			to, from := (*[4]float64)(with[s-3:]), (*[4]float64)(without[s-3:])
+			to[3] += from[3]
+			to[2] += from[2]
+			to[1] += from[1]
+			to[0] += from[0]
+		}
+		for ; s >= 0; s-- {
+			with[s] += without[s]
 		}
 	}
 	total := 0.0
@@ -118,7 +127,7 @@ func cutOff(bits []variant, n int) uint32 {
 // within lists the subsets of bits that cost limit at most, the empty one
 // first. It gives up where there are more than most: where many cost the same.
 func within(bits []variant, limit uint32, most int) ([]variant, bool) {
-	found := make([]variant, 1, min(most, 1<<12))
+	found := make([]variant, 1, 256)
 	for i := 0; i < len(found); i++ {
 		from := found[i]
 		for next := int(from.next); next < len(bits); next++ {
