@@ -213,16 +213,30 @@ func (s *riceSet) contains(p uint64) bool {
 	return s.coarse[stretch/64]>>(stretch%64)&1 == 1 && s.find(p)
 }
 
-// containsAny reports whether contains holds for one of the positions, and may
-// change them.
+// containsAny reports whether contains holds for one of the positions. It changes
+// them.
 func (s *riceSet) containsAny(positions []uint64) bool {
-	coarse, wide, left := s.coarse, s.wide&63, 0
-	for _, p := range positions {
-		positions[left] = p
-		left += int(coarse[p>>wide/64] >> (p >> wide % 64) & 1)
+	coarse, wide, left, i := s.coarse, s.wide&63, 0, 0
+	for ; i+4 <= len(positions); i += 4 {
+		four := (*[4]uint64)(positions[i:])
+		a, b, c, d := four[0], four[1], four[2], four[3]
+		positions[left] = a
+		left += int(coarse[a>>wide/64] >> (a >> wide % 64) & 1)
+		positions[left] = b
+		left += int(coarse[b>>wide/64] >> (b >> wide % 64) & 1)
+		positions[left] = c
+		left += int(coarse[c>>wide/64] >> (c >> wide % 64) & 1)
+		positions[left] = d
+		left += int(coarse[d>>wide/64] >> (d >> wide % 64) & 1)
 	}
+	left += copy(positions[left:], positions[i:]) // find alone will do
 	s.fetch(positions[:left])
-	return slices.ContainsFunc(positions[:left], s.find)
+	for _, p := range positions[:left] {
+		if s.find(p) {
+			return true
+		}
+	}
+	return false
 }
 
 // fetch reads what find is about to, so that it waits for all of it at once. The
