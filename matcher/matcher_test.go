@@ -7,6 +7,8 @@ import (
 	"errors"
 	"image"
 	"image/jpeg"
+	"math/bits"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 	"github.com/preseal/preseal/matcher/confirm"
 	"github.com/preseal/preseal/matcher/media"
 	"github.com/preseal/preseal/matcher/phash"
+	"github.com/preseal/preseal/matcher/probe"
 	"github.com/preseal/preseal/matcher/snapshot"
 	"github.com/preseal/preseal/testdata/pictures"
 )
@@ -331,12 +334,39 @@ func TestOverflow(t *testing.T) {
 	f := check(t, opens(t, snapshot.Spec{
 		Origin: "example.org/test", Version: 1, Published: now, Expires: now.Add(time.Hour), Lanes: []snapshot.LaneKeys{keys},
 	}), q)
-	if len(f.Candidates) != matcher.MaxCandidates || !f.Overflow || f.Probes != 4096 {
+	if len(f.Candidates) != matcher.MaxCandidates || !f.Overflow || f.Probes < 4096/matcher.LeaningShare || f.Probes > 4096/2 {
 		t.Errorf("%d candidates, overflow %v, %d probes", len(f.Candidates), f.Overflow, f.Probes)
 	}
 	for i, c := range f.Candidates[1:] {
 		if c.Probe <= f.Candidates[i].Probe || c.Distance != 2 {
 			t.Errorf("candidate %d is %+v", i+1, c)
+		}
+	}
+}
+
+// Variants with more ones or fewer than a picture's hash are looked for as well,
+// those of a sixteenth of the probes.
+func TestLeaningVariantsAreCandidates(t *testing.T) {
+	q := query(t, pictures.Photo(1, 300, 200), nil)
+	im, err := phash.Of(q.Pictures[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := slices.Collect(probe.Likeliest(im.Margins[:], snapshot.DefaultProbes))
+	share := len(all) / matcher.LeaningShare
+	isBalanced := func(flips uint64) bool { return bits.OnesCount64(uint64(im.PHash)^flips) == 32 }
+	isLeaning := func(flips uint64) bool { return !isBalanced(flips) }
+	for _, flips := range [][]uint64{all[:share], all[share:]} {
+		slices.Reverse(flips)
+		for _, is := range []func(uint64) bool{isBalanced, isLeaning} {
+			mask := flips[slices.IndexFunc(flips, is)] // the last
+			keys := snapshot.LaneKeys{Lane: snapshot.PHash, Hashes: binary.BigEndian.AppendUint64(nil, uint64(im.PHash)^mask), Error: 1e-9}
+			f := check(t, opens(t, snapshot.Spec{
+				Origin: "example.org/test", Version: 1, Published: now, Expires: now.Add(time.Hour), Lanes: []snapshot.LaneKeys{keys},
+			}), q)
+			if want := isBalanced(mask) || len(flips) == share; f.Clear() == want {
+				t.Errorf("flips %x of %d: %+v", mask, len(flips), f.Candidates)
+			}
 		}
 	}
 }

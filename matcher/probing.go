@@ -3,6 +3,7 @@ package matcher
 import (
 	"bytes"
 	"encoding/binary"
+	"iter"
 	"math/bits"
 
 	"github.com/preseal/preseal/matcher/media"
@@ -67,25 +68,51 @@ func hash(l phash.Luma) ([]*phash.Image, error) {
 	return windows, nil
 }
 
+// LeaningShare is the part of a lane's probes that may have more ones or fewer
+// than a pHash: one in sixteen, the likeliest.
+//
+// A pHash has 32 ones, since its threshold is a median, unless frequencies of a
+// very regular picture are equal. So most variants are no other picture's hash,
+// and to test them all would take most of the time. The hashes of regular
+// pictures are looked for all the same, with fewer probes.
+const LeaningShare = 16
+
 // probe tests the likeliest variants of a view's key in a lane.
 func (m *Matcher) probe(f *Finding, lane snapshot.LaneInfo, v View) {
 	key, margins, budget := uint64(v.Image.PHash), v.Image.Margins[:], max(1, lane.Probes/v.Share())
+	leaning := budget
 	if lane.Lane == snapshot.PDQ {
 		n := m.snapshot.KeyBits(lane.Lane)
 		key, margins = v.PDQ.Key(n), v.Spectrum.Margins(n)
+	} else if bits.OnesCount64(key) == 32 {
+		leaning = max(1, budget/LeaningShare)
 	}
-	var b [8]byte
 	// Nearly all pictures hit nothing, and then the order does not matter.
-	test := m.snapshot.Tester(lane.Lane)
-	hit, number := probe.Any(margins, budget, func(flips []uint64) bool { return test(key, flips) })
-	if !hit {
-		f.Probes += number
-		return
+	listed := m.snapshot.Tester(lane.Lane)
+	test := func(masks []uint64) bool { return listed(key, masks) }
+	hit, number := probe.Any(margins, leaning, test)
+	if !hit && leaning < budget {
+		var balanced int
+		hit, balanced = probe.AnyBalanced(margins, key, budget, test)
+		number += balanced
 	}
-	for flips := range probe.Likeliest(margins, budget) {
+	if hit {
+		number = m.list(f, lane, v, key, probe.Likeliest(margins, budget), leaning)
+	}
+	f.Probes += number
+}
+
+// list adds the candidates among the variants of a key, those after the first
+// so many being balanced, and returns how many variants it has tested.
+func (m *Matcher) list(f *Finding, lane snapshot.LaneInfo, v View, key uint64, variants iter.Seq[uint64], leaning int) (number int) {
+	var b [8]byte
+	for flips := range variants {
 		if len(f.Candidates) == maxHits {
 			f.Overflow = true // a filter that hits this often tells nothing more
 			break
+		}
+		if number >= leaning && bits.OnesCount64(key^flips) != bits.OnesCount64(key) {
+			continue
 		}
 		number++
 		binary.BigEndian.PutUint64(b[:], key^flips)
@@ -96,5 +123,5 @@ func (m *Matcher) probe(f *Finding, lane snapshot.LaneInfo, v View) {
 			})
 		}
 	}
-	f.Probes += number
+	return number
 }

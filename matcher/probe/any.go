@@ -1,22 +1,39 @@
 package probe
 
+import "math/bits"
+
 // Any reports whether test may hold for one of the masks that Likeliest
 // yields: false is certain. It asks test about all of them and a few more, in
 // no order, hundreds at a time, until it holds. That takes a fraction of
 // Likeliest's time, and little memory. Number is how many masks Likeliest
 // yields, where none holds.
+func Any(margins []float32, n int, test func(masks []uint64) bool) (hit bool, number int) {
+	hit, number = join(margins, n, func(uint64) int { return 0 }, test)
+	return hit, min(n, number)
+}
+
+// AnyBalanced is Any for those masks that flip as many ones of key as zeros.
+// Number is how many they are, and a few more.
+func AnyBalanced(margins []float32, key uint64, n int, test func(masks []uint64) bool) (hit bool, number int) {
+	return join(margins, n, func(mask uint64) int {
+		return bits.OnesCount64(mask&key) - bits.OnesCount64(mask&^key)
+	}, test)
+}
+
+// join asks test about the masks whose lean is 0; that of two masks without a
+// common bit must be the sum of both's.
 //
 // Every subset of the bits is one of one half of them, and one of the other:
 // Horowitz and Sahni, "Computing Partitions with Applications to the Knapsack
 // Problem", 1974.
-func Any(margins []float32, n int, test func(masks []uint64) bool) (hit bool, number int) {
+func join(margins []float32, n int, lean func(mask uint64) int, test func(masks []uint64) bool) (hit bool, number int) {
 	if n < 1 {
 		return false, 0
 	}
-	bits := costs(margins, n)
-	limit, most := cutOff(bits, n), 2*n+1024
+	single := costs(margins, n)
+	limit, most := cutOff(single, n), 2*n+1024
 	var half [2][]variant
-	for i, b := range bits {
+	for i, b := range single {
 		half[i%2] = append(half[i%2], b)
 	}
 	rows, few := within(half[0], limit, most)
@@ -24,44 +41,48 @@ func Any(margins []float32, n int, test func(masks []uint64) bool) (hit bool, nu
 	if !few || !fewer {
 		return true, 0 // so many cost the same that it might take forever
 	}
-	rows, columns = inOrder(rows), inOrder(columns)
-	masks := make([]uint64, len(columns))
-	for i := range columns {
-		masks[i] = columns[i].mask
+	// By their lean, and within by their cost.
+	var piles [2*64 + 1]struct {
+		costs []uint32
+		masks []uint64
 	}
-	var together [256]uint64
-	k, full := len(columns), 0
-	for i := range rows {
-		for k > 0 && rows[i].cost+columns[k-1].cost > limit {
+	for _, c := range inOrder(columns) {
+		p := &piles[64+lean(c.mask)]
+		p.costs, p.masks = append(p.costs, c.cost), append(p.masks, c.mask)
+	}
+	var block [256]uint64
+	full := 0
+	for _, row := range inOrder(rows) {
+		p := &piles[64-lean(row.mask)]
+		k := len(p.masks)
+		for k > 0 && row.cost+p.costs[k-1] > limit {
 			k--
 		}
+		p.masks = p.masks[:k] // the rows to come cost more
 		if number += k; number > most {
 			return true, 0
 		}
-		for left := masks[:k]; len(left) > 0; {
-			n := join(together[full:], left, rows[i].mask)
+		for left := p.masks; len(left) > 0; {
+			n := combine(block[full:], left, row.mask)
 			left = left[n:]
-			if full += n; full == len(together) {
-				if full = 0; test(together[:]) {
+			if full += n; full == len(block) {
+				if full = 0; test(block[:]) {
 					return true, 0
 				}
 			}
 		}
 	}
-	if test(together[:full]) {
-		return true, 0
-	}
-	return false, min(n, number)
+	return test(block[:full]), number
 }
 
-// join puts as many of the masks as fit into out, each with the bits of common,
-// and returns how many.
-func join(out, masks []uint64, common uint64) (n int) {
+// combine puts as many of the masks as fit into out, each with the bits of
+// common, and returns how many.
+func combine(out, masks []uint64, common uint64) (n int) {
 	n = min(len(out), len(masks))
 	out, masks = out[:n], masks[:n]
 	for ; len(masks) >= 4 && len(out) >= 4; out, masks = out[4:], masks[4:] {
-		four, to := (*[4]uint64)(masks), (*[4]uint64)(out)
-		to[0], to[1], to[2], to[3] = four[0]|common, four[1]|common, four[2]|common, four[3]|common
+		to, from := (*[4]uint64)(out), (*[4]uint64)(masks)
+		to[0], to[1], to[2], to[3] = from[0]|common, from[1]|common, from[2]|common, from[3]|common
 	}
 	for i, m := range masks {
 		out[i] = m | common

@@ -3,6 +3,7 @@ package probe
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 	"testing"
 )
@@ -264,6 +265,38 @@ func TestAny(t *testing.T) {
 	}
 	if hit, number := Any(nil, 0, func([]uint64) bool { return true }); hit || number != 0 {
 		t.Error("no masks are something")
+	}
+}
+
+// AnyBalanced asks about the balanced ones of what Any asks about, and no other.
+func TestAnyBalanced(t *testing.T) {
+	r := random(2)
+	for i := range 100 {
+		margins := bellMargins(uint64(i))[:r.next()%65]
+		key, n := r.next(), 1+int(r.next()%3000)
+		var all, balanced []uint64
+		hit, _ := Any(margins, n, func(masks []uint64) bool {
+			for _, m := range masks {
+				if bits.OnesCount64(key^m) == bits.OnesCount64(key) {
+					all = append(all, m)
+				}
+			}
+			return false
+		})
+		_, number := AnyBalanced(margins, key, n, func(masks []uint64) bool {
+			balanced = append(balanced, masks...)
+			return false
+		})
+		slices.Sort(all)
+		slices.Sort(balanced)
+		if hit || number != len(balanced) || !slices.Equal(all, balanced) {
+			t.Fatalf("%d: %d balanced masks, want %d", i, len(balanced), len(all))
+		}
+		for _, wanted := range all {
+			if hit, _ := AnyBalanced(margins, key, n, func(masks []uint64) bool { return slices.Contains(masks, wanted) }); !hit {
+				t.Fatalf("%d: the mask %x is not asked about", i, wanted)
+			}
+		}
 	}
 }
 
