@@ -27,16 +27,18 @@ func stitched(w, h int) *image.NRGBA {
 	return out
 }
 
-// BenchmarkJPEG decodes files of 12 megapixels as hashing does, interleaved with
-// image/jpeg, and prints the ratio of the medians.
+// BenchmarkJPEG decodes files, most of 12 megapixels, as hashing does, interleaved
+// with image/jpeg, and prints the ratio of the medians.
 func BenchmarkJPEG(b *testing.B) {
 	img := stitched(4000, 3000)
 	files := map[string][]byte{
 		"baseline 4:2:0 q85": pictures.JPEG(img, 85),
 		"baseline 4:2:0 q95": pictures.JPEG(img, 95),
+		"2 megapixels":       pictures.JPEG(stitched(1600, 1200), 85),
 	}
 	if runtime.GOARCH != "wasm" {
 		files["progressive 4:2:0"] = pictures.JPEGKind{Progressive: true, Sampling: [][2]int{{2, 2}}}.Encode(img)
+		files["progressive 4:4:4"] = pictures.JPEGKind{Progressive: true}.Encode(img)
 		files["baseline 4:4:4"] = pictures.JPEGKind{}.Encode(img)
 	}
 	for name, file := range files {

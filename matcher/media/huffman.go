@@ -1,5 +1,7 @@
 package media
 
+import "math/bits"
+
 // lookBits is the length of the longest code that is looked up, not searched.
 // Few codes are longer.
 const lookBits = 10
@@ -13,7 +15,8 @@ type huffman struct {
 	beyond [17]uint32
 	offset [17]int32
 	look   [1 << lookBits]uint16 // length<<8 | symbol, 0 for longer codes
-	runs   *[1 << runBits]run    // made by passRuns
+	diffs  *[1 << diffBits]int32 // made by lookUpDiffs
+	runs   *[1 << runBits]run    // made by lookUpRuns
 }
 
 // newHuffman takes how many codes each length from 1 to 16 has, and their
@@ -60,41 +63,108 @@ func (h *huffman) find(acc uint64) (length uint, symbol byte) {
 	return 0, 0
 }
 
+// diffBits is how many bits are looked up to get a difference of DC.
+const diffBits = 12
+
+// A difference of DC with its code is one number. From the lowest bit: how many
+// bits both take (6 bits), 0 if the code is wrong; in a table, at bit 10 whether
+// they are more than diffBits, so that the difference is not known, and at bit 13
+// whether the code alone is, so that nothing is; from bit 20 on the difference.
+// The gaps let several of them be added.
+const (
+	diffTakes = 1<<6 - 1
+	diffLong  = 1 << 10
+	diffLost  = 1 << 13
+	diffShift = 20
+
+	// Of the sum of up to four:
+	diffSum     = diffLong - 1            // what they take together
+	diffUnknown = diffLong*7 | diffLost*7 // whether one is not known
+	diffUnread  = diffLost * 7            // whether nothing is of one
+	diffLower   = 1<<diffShift - 1
+)
+
+// diff finds the difference at the top of acc.
+func (h *huffman) diff(acc uint64) int64 {
+	length, symbol := h.find(acc)
+	size := uint(symbol & 15)
+	return int64(extended(acc<<(length&63), size))<<diffShift | int64(length+size)
+}
+
+// lookUpDiffs makes the table of differences.
+func (h *huffman) lookUpDiffs() {
+	if h.diffs != nil {
+		return
+	}
+	h.diffs = new([1 << diffBits]int32)
+	for i := range h.diffs {
+		acc := uint64(i) << (64 - diffBits)
+		length, symbol := h.find(acc)
+		takes := length + uint(symbol&15)
+		switch {
+		case length == 0 || length > diffBits:
+			h.diffs[i] = diffLost
+		case takes > diffBits:
+			h.diffs[i] = int32(diffLong | takes)
+		default:
+			h.diffs[i] = int32(h.diff(acc))
+		}
+	}
+}
+
 // runBits is how many bits are looked up to pass over coefficients.
 const runBits = 12
 
-// A run is what the next bits of a block's coefficients say that nobody wants
-// to know: as many whole coefficients as runBits hold. From the lowest bit: how
-// far they lead (8 bits; an end of block counts as one), whether the last of
-// them is the end of the block (1 bit); from bit 16 how many bits they take. 0
-// means that the first code is too long to be looked up.
-type run uint32
+// A run is what the next bits of a block say that nobody wants to know: as many
+// whole coefficients as runBits hold, or one that is longer. From the lowest bit: how many bits they
+// take (runTakes bits); how far they lead (6 bits, and one for what is too far);
+// whether the block ends; whether the first code cannot be looked up.
+type run uint16
 
-const runEnds run = 1 << 8
+const (
+	runTakes  = 5
+	mostTaken = 1<<runTakes - 1
 
-// passRuns makes the table for passing over coefficients of a sequential scan.
-func (h *huffman) passRuns() {
+	// Above what a run takes:
+	runOver  = 1 << 6
+	runEnds  = 1 << 7
+	runLong  = 1 << 8
+	runStops = runOver | runEnds | runLong
+)
+
+// longestRun is how many bits a run takes at most: three of them, or a
+// difference that was looked up and two, are in the bits that refilled brings.
+const longestRun = 18
+
+// lookUpRuns makes the table of runs.
+func (h *huffman) lookUpRuns() {
 	if h.runs != nil {
 		return
 	}
-	h.runs = new([1 << runBits]run)
-	for i := range h.runs {
-		used, passed, ends := uint(0), 0, run(0)
-		for ends == 0 && passed < 64 {
-			length, symbol := h.find(uint64(i) << (64 - runBits) << used)
-			if length == 0 || used+length > runBits {
-				break // what looks like a code may go on differently
+	// The runs of n bits, from 1<<n on, are their first coefficients with the runs
+	// of the bits behind these.
+	table := new([2 << runBits]run)
+	for i := 2; i < len(table); i++ {
+		n := uint(bits.Len(uint(i)) - 1)
+		length, symbol := h.find(uint64(i) << (64 - n))
+		takes := length + uint(symbol&15)
+		switch {
+		case length == 0 || length > n || takes > longestRun || takes > n && n < runBits:
+			if n == runBits {
+				table[i] = runLong << runTakes
 			}
-			size := uint(symbol & 15)
-			if used > 0 && used+length+size > runBits {
-				break
-			}
-			used += length + size
-			passed += int(symbol>>4) + 1
-			if size == 0 && symbol != zeroRun {
-				passed, ends = passed-int(symbol>>4), runEnds
+			continue
+		case symbol&15 == 0 && symbol != zeroRun:
+			table[i] = run(takes | runEnds<<runTakes)
+			continue
+		}
+		table[i] = run(takes) + run(symbol>>4+1)<<runTakes
+		if takes < n {
+			more := table[i] + table[1<<(n-takes)|i&(1<<(n-takes)-1)]
+			if more>>runTakes&runOver == 0 {
+				table[i] = more
 			}
 		}
-		h.runs[i] = run(used)<<16 | ends | run(passed)
 	}
+	h.runs = (*[1 << runBits]run)(table[1<<runBits:])
 }

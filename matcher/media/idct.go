@@ -29,6 +29,7 @@ const (
 	weightBits = 20
 	quantBits  = 16
 	passBits   = 6 // dropped between the axes, so that no sum leaves 64 bits
+	sumBits    = quantBits - passBits + cosineBits
 )
 
 // cosines are those of kπ/16.
@@ -92,6 +93,18 @@ func scaled(table *[64]uint16, side int) *[64]int64 {
 // store transforms the side × side coefficients of the block at x, y, and puts
 // the samples into their place. Each is rounded once.
 func (c *component) store(coefs *[64]int32, x, y, side int) {
+	switch side {
+	case 2:
+		c.store2(coefs, x, y)
+	case 4:
+		c.store4(coefs, x, y)
+	default:
+		c.storeAny(coefs, x, y, side)
+	}
+}
+
+// storeAny is store for any number of samples.
+func (c *component) storeAny(coefs *[64]int32, x, y, side int) {
 	basis := &bases[side]
 	var half [64]int64 // 8 a row: frequencies down, samples across
 	for v := range side {
@@ -117,14 +130,70 @@ func (c *component) store(coefs *[64]int32, x, y, side int) {
 		}
 		at := y*side*stride + x*side + column
 		for _, sum := range sums[:side] {
-			c.plane[at] = c.sample(sum, quantBits-passBits+cosineBits)
+			c.plane[at] = c.sample(sum, sumBits)
 			at += stride
 		}
 	}
 }
 
+// store2 is store for 2×2 samples.
+func (c *component) store2(coefs *[64]int32, x, y int) {
+	q := c.quant
+	a, b := two(int64(coefs[0])*q[0]>>passBits, int64(coefs[1])*q[1]>>passBits)
+	e, f := two(int64(coefs[2])*q[2]>>passBits, int64(coefs[3])*q[3]>>passBits)
+	a, e = two(a>>cosineBits, e>>cosineBits)
+	b, f = two(b>>cosineBits, f>>cosineBits)
+	stride := 2 * c.strideX
+	at := 2*y*stride + 2*x
+	upper, lower := c.plane[at:at+2], c.plane[at+stride:at+stride+2]
+	upper[0], upper[1] = c.sample(a, sumBits), c.sample(b, sumBits)
+	lower[0], lower[1] = c.sample(e, sumBits), c.sample(f, sumBits)
+}
+
+// store4 is store for 4×4 samples.
+func (c *component) store4(coefs *[64]int32, x, y int) {
+	var half [16]int64
+	for v := 0; v < 16; v += 4 {
+		q, f := c.quant[v:v+4], coefs[v:v+4]
+		half[v], half[v+1], half[v+2], half[v+3] = four(
+			int64(f[0])*q[0]>>passBits, int64(f[1])*q[1]>>passBits,
+			int64(f[2])*q[2]>>passBits, int64(f[3])*q[3]>>passBits)
+	}
+	stride := 4 * c.strideX
+	at := 4*y*stride + 4*x
+	for i := range 4 {
+		a, b, e, f := four(half[i]>>cosineBits, half[i+4]>>cosineBits, half[i+8]>>cosineBits, half[i+12]>>cosineBits)
+		c.plane[at+i] = c.sample(a, sumBits)
+		c.plane[at+i+stride] = c.sample(b, sumBits)
+		c.plane[at+i+2*stride] = c.sample(e, sumBits)
+		c.plane[at+i+3*stride] = c.sample(f, sumBits)
+	}
+}
+
+// two is the transform of 2 points, of which bases has the factors.
+func two(f, g int64) (int64, int64) {
+	f, g = f*8192, g*5793
+	return f + g, f - g
+}
+
+// four is the transform of 4 points. The samples mirror each other in the even
+// frequencies, and in the odd ones with the other sign.
+func four(f, g, h, k int64) (int64, int64, int64, int64) {
+	a, b := f*8192+h*5793, f*8192-h*5793
+	d, e := g*7568+k*3135, g*3135-k*7568
+	return a + d, b + e, b - e, a - d
+}
+
 // flat returns the sample of a block of which the lowest frequency is kept.
 func (c *component) flat(f int32) uint16 { return c.sample(int64(f)*c.quant[0], quantBits) }
+
+// flatSample is flat with what rounding returns.
+func flatSample(f, quant, level int64) uint16 {
+	return uint16(min(max((f*quant+level)>>(quantBits-8), 0), phash.White))
+}
+
+// rounding returns the level with a half to round, in quantBits.
+func (c *component) rounding() int64 { return c.level<<(quantBits-8) + 1<<(quantBits-9) }
 
 // sample makes one of a number with so many fractional bits.
 func (c *component) sample(v int64, bits uint) uint16 {

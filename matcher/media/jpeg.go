@@ -101,7 +101,9 @@ type component struct {
 }
 
 func newDecoder(r io.ReaderAt, size int64) *decoder {
-	return &decoder{bits: bitReader{input: &input{r: r, size: size, piece: chunk}}}
+	d := new(decoder)
+	d.bits.input = &input{r: r, size: size, piece: chunk}
+	return d
 }
 
 // decode reads as far as what is wanted goes.

@@ -5,7 +5,7 @@ package media
 func (d *decoder) lower(s *scan, x, y, n int) {
 	for end := x + n; x < end; x++ {
 		for i := range s.blocks {
-			if bit := d.bits.take(1); s.blocks[i].wanted {
+			if bit := d.bits.take(1); s.blocks[i].kept {
 				s.blocks[i].of(x, y, d.side)[0] |= int16(bit << s.low)
 			}
 		}
@@ -105,9 +105,7 @@ func (b *block) of(groupX, groupY, side int) []int16 {
 // render makes samples of coefficients.
 func (c *component) render(side int) {
 	c.plane = make([]uint16, len(c.coefs))
-	if low := c.coming[0]; low > 0 { // the middle of what the bits to come can add
-		c.level += c.quant[0] * (1<<low - 1) >> (quantBits - 8 + 1)
-	}
+	c.await(uint(c.coming[0]))
 	if side == 1 {
 		for i, v := range c.coefs {
 			c.plane[i] = c.flat(int32(v))
@@ -122,4 +120,10 @@ func (c *component) render(side int) {
 		}
 	}
 	c.coefs = nil
+}
+
+// await shifts all samples to the middle of what so many bits to come of the
+// lowest frequency can add.
+func (c *component) await(low uint) {
+	c.level += c.quant[0] * (1<<low - 1) >> (quantBits - 8 + 1)
 }

@@ -28,37 +28,90 @@ func overlaps(edges []int, n, per int) []overlap {
 	return out
 }
 
+// everyOther of four samples.
+const everyOther = 0x0000ffff0000ffff
+
 // resample averages the samples of every box, down and then across.
 func resample(pix []uint16, stride int, across, down []overlap) []uint16 {
 	out := make([]uint16, len(across)*len(down))
 	end := across[len(across)-1]
-	narrow := make([]uint64, end.first+len(end.shares)) // a row, times 65536
-	for y, rows := range down {
-		for k, share := range rows.shares {
-			row := pix[(rows.first+k)*stride:][:len(narrow)]
-			if k == 0 {
-				for i, v := range row {
-					narrow[i] = uint64(share) * uint64(v)
-				}
-				continue
-			}
-			for i, v := range row {
-				narrow[i] += uint64(share) * uint64(v)
-			}
-		}
+	n := end.first + len(end.shares)
+	// A row, times 65536. Of four samples the first and the third share one
+	// number, and the others the next: none gets larger than 32 bits.
+	sums := make([]uint64, (n+3)/4*2)
+	narrow := make([]uint32, len(sums)*2)
+	same := 0 // boxes that are samples
+	for same < len(across) && across[same].first == same && len(across[same].shares) == 1 {
+		same++
+	}
+	same &^= 3
+	for y := range down {
 		line := out[y*len(across):][:len(across)]
-		for x := range across {
-			o := &across[x]
-			sum := uint64(1 << 31)
-			if len(o.shares) == 1 {
-				sum += narrow[o.first] << 16
-			} else {
-				for k, share := range o.shares {
-					sum += uint64(share) * narrow[o.first+k]
-				}
-			}
-			line[x] = uint16(sum >> 32)
+		if o := down[y]; y > 0 && len(o.shares) == 1 && len(down[y-1].shares) == 1 && o.first == down[y-1].first {
+			copy(line, out[(y-1)*len(across):])
+			continue
+		}
+		for k, share := range down[y].shares {
+			add(sums, pix[(down[y].first+k)*stride:][:n], uint64(share), k == 0)
+		}
+		rounded(line[:same], sums)
+		if same < len(line) {
+			spread(narrow, sums)
+			mean(line[same:], across[same:], narrow)
 		}
 	}
 	return out
+}
+
+// mean averages the samples of boxes, of which few have more than two.
+func mean(line []uint16, boxes []overlap, narrow []uint32) {
+	for x := range line {
+		o := &boxes[x]
+		row := narrow[o.first:]
+		sum := 1<<31 + uint64(o.shares[0])*uint64(row[0])
+		for k, share := range o.shares[1:] {
+			sum += uint64(share) * uint64(row[k+1])
+		}
+		line[x] = uint16(sum >> 32)
+	}
+}
+
+// add adds a row to the sums, which it begins if it is the first.
+func add(sums []uint64, row []uint16, share uint64, first bool) {
+	if first {
+		clear(sums)
+	}
+	for len(row) >= 8 && len(sums) >= 4 {
+		p, s := (*[8]uint16)(row), (*[4]uint64)(sums)
+		a := uint64(p[0]) | uint64(p[1])<<16 | uint64(p[2])<<32 | uint64(p[3])<<48
+		b := uint64(p[4]) | uint64(p[5])<<16 | uint64(p[6])<<32 | uint64(p[7])<<48
+		s[0] += share * (a & everyOther)
+		s[1] += share * (a >> 16 & everyOther)
+		s[2] += share * (b & everyOther)
+		s[3] += share * (b >> 16 & everyOther)
+		row, sums = row[8:], sums[4:]
+	}
+	for i, v := range row {
+		sums[i>>2<<1|i&1] += share * uint64(v) << (i & 2 << 4)
+	}
+}
+
+// rounded makes samples of as many sums.
+func rounded(line []uint16, sums []uint64) {
+	const half = 0x0000800000008000
+	for len(line) >= 4 && len(sums) >= 2 {
+		p, s := (*[4]uint16)(line), (*[2]uint64)(sums)
+		v := (s[0]+half)>>16&everyOther | (s[1]+half)&^everyOther
+		p[0], p[1], p[2], p[3] = uint16(v), uint16(v>>16), uint16(v>>32), uint16(v>>48)
+		line, sums = line[4:], sums[2:]
+	}
+}
+
+// spread puts sums one after the other.
+func spread(narrow []uint32, sums []uint64) {
+	for len(narrow) >= 4 && len(sums) >= 2 {
+		p, s := (*[4]uint32)(narrow), (*[2]uint64)(sums)
+		p[0], p[1], p[2], p[3] = uint32(s[0]), uint32(s[1]), uint32(s[0]>>32), uint32(s[1]>>32)
+		narrow, sums = narrow[4:], sums[2:]
+	}
 }

@@ -9,7 +9,8 @@ type scan struct {
 	groupsX, groupsY int
 	from, to         int // the band, in zigzag order
 	high, low        uint
-	skip             int // blocks whose band has ended already
+	skip             int  // blocks whose band has ended already
+	kind             kind // of its groups
 }
 
 // A block is one of a group (minimum coded unit). A component that is alone has
@@ -20,6 +21,7 @@ type block struct {
 	band   *huffman // of the others
 	x, y   int      // in its group
 	nx, ny int      // how many its component has beside and below each other
+	kept   bool     // it is wanted, and has not all come
 }
 
 // scan reads a scan, or passes over it if there is nothing in it to be kept. It
@@ -149,8 +151,13 @@ func (d *decoder) prepare(s *scan) error {
 		return damaged("the file is too short for its picture")
 	}
 	for i := range s.blocks {
+		b := &s.blocks[i]
+		b.kept = b.wanted && !b.done
+		if b.codes != nil {
+			b.codes.lookUpDiffs()
+		}
 		if !d.progressive {
-			s.blocks[i].band.passRuns()
+			b.band.lookUpRuns()
 		}
 	}
 	for _, c := range s.components {
@@ -172,18 +179,23 @@ func (d *decoder) prepare(s *scan) error {
 		}
 		c.quant, c.level = scaled(table, d.side), 128<<8
 		samples := c.strideX * c.strideY * d.side * d.side
-		if d.progressive {
-			c.coefs = make([]int16, samples)
-		} else {
+		switch {
+		case !d.progressive:
 			c.plane = make([]uint16, samples)
+		case d.side == 1 && s.low <= 1: // nothing more is to come
+			c.plane = make([]uint16, samples)
+			c.await(s.low)
+		default:
+			c.coefs = make([]int16, samples)
 		}
 	}
+	s.kind = s.kindOf()
 	return nil
 }
 
 // pass notes what the scan has brought.
 func (c *component) pass(s *scan, d *decoder) {
-	if !c.wanted {
+	if !c.wanted || c.done {
 		return
 	}
 	if !d.progressive {
@@ -219,8 +231,10 @@ func (d *decoder) groups(s *scan) error {
 				left -= n
 			}
 			switch {
+			case !d.progressive:
+				d.whole(s, x, y, n)
 			case s.from == 0 && s.high == 0:
-				d.first(s, x, y, n)
+				d.lowest(s, x, y, n)
 			case s.from == 0:
 				d.lower(s, x, y, n)
 			case s.high == 0:

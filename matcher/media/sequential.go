@@ -1,120 +1,254 @@
 package media
 
-import "math/bits"
-
 // zeroRun is the symbol for sixteen coefficients that are zero.
 const zeroRun = 0xf0
 
-// first decodes n groups of a sequential scan, or of the first pass over the
-// lowest frequency, from group x of row y on (ITU-T T.81, F.2.2 and G.1.2.1).
-// Most of the time goes by here: the bits are in local variables, and what
-// nobody wants is passed over several coefficients at once.
-func (d *decoder) first(s *scan, x, y, n int) {
-	b := &d.bits
-	acc, have, buf, pos := b.acc, b.n, b.buf, b.pos
+// whole decodes n groups of a sequential scan, from group x of row y on (ITU-T
+// T.81, F.2.2).
+func (d *decoder) whole(s *scan, x, y, n int) {
+	if d.side == 1 && d.colour == lumaFirst {
+		d.skim(s, x, y, n)
+	} else {
+		d.each(s, x, y, n)
+	}
+}
+
+// A lane is a block of every group, with all that is needed to decode it.
+type lane struct {
+	*block
+	diffs        *[1 << diffBits]int32
+	runs         *[1 << runBits]run
+	plane        []uint16
+	at           int // where the next sample is put
+	quant, level int64
+	next         int // lane
+}
+
+// lanesOf makes them for the groups from x of row y on.
+func (s *scan) lanesOf(x, y int) (lanes [16]lane) {
+	for i := range s.blocks {
+		u := &s.blocks[i]
+		lanes[i] = lane{block: u, diffs: u.codes.diffs, runs: u.band.runs, next: (i + 1) % len(s.blocks)}
+		if l := &lanes[i]; u.kept {
+			l.plane, l.at = u.plane, (y*u.ny+u.y)*u.strideX+x*u.nx+u.x
+			l.quant, l.level = u.quant[0], u.rounding()
+		}
+	}
+	return lanes
+}
+
+// skim is for the scale that keeps the lowest frequency alone. Most of the time
+// goes by here, so the state is in local variables, of which there are no more
+// than registers; and within a loop of WebAssembly that Go makes, every jump
+// costs as much as some steps of work: the way of most blocks has one, back to
+// the start.
+func (d *decoder) skim(s *scan, x, y, n int) {
+	b, c := &d.bits, d.components[0]
+	data, lanes := &b.window, s.lanesOf(x, y)
+	acc, have, at := b.open()
+	l, next, dc := &lanes[0], 0, int64(c.dc)
+	// How far the block before has come, and the last run, not yet taken.
+	k, r := uint(runEnds), uint(0)
+blocks:
+	for left := n * len(s.blocks); ; left-- {
+		if k&runStops != runEnds {
+			b.close(have, at)
+			if b.rest(l.band, int(k-r>>runTakes)); b.wrong {
+				return
+			}
+			acc, have, at = b.open()
+			r = 0
+		}
+		acc <<= r & mostTaken
+		have -= r & mostTaken
+		if left == 0 {
+			break
+		}
+		if at < near/8 {
+			b.close(have, at)
+			b.fill()
+			if acc, have, at = b.open(); at < near/8 {
+				return
+			}
+		}
+		l = &lanes[next&15]
+		next = l.next
+		acc |= word(data, at) >> (have & 63)
+		at -= int((63 - have) >> 3)
+		have |= 56
+		e := int64(l.diffs[acc>>(64-diffBits)])
+		if e&(diffLong|diffLost) != 0 {
+			if e = l.codes.diff(acc); e&diffTakes == 0 {
+				b.wrong = true
+				return
+			}
+			acc <<= e & diffTakes
+			have -= uint(e & diffTakes)
+			e &^= diffTakes
+			acc |= word(data, at) >> (have & 63)
+			at -= int((63 - have) >> 3)
+			have |= 56
+		}
+		acc <<= e & diffTakes
+		have -= uint(e & diffTakes)
+		if l.kept {
+			dc += e >> diffShift
+			l.plane[l.at] = flatSample(int64(int32(dc)), l.quant, l.level)
+			l.at += l.nx
+		}
+		runs := l.runs
+		r = uint(runs[acc>>(64-runBits)])
+		if k = 1 + r>>runTakes; k&runStops != 0 {
+			continue
+		}
+		acc <<= r & mostTaken
+		have -= r & mostTaken
+		r = uint(runs[acc>>(64-runBits)])
+		if k += r >> runTakes; k&runStops != 0 {
+			continue
+		}
+		acc <<= r & mostTaken
+		have -= r & mostTaken
+		for {
+			acc |= word(data, at) >> (have & 63)
+			at -= int((63 - have) >> 3)
+			have |= 56
+			r = uint(runs[acc>>(64-runBits)])
+			if k += r >> runTakes; k&runStops != 0 {
+				continue blocks
+			}
+			acc <<= r & mostTaken
+			have -= r & mostTaken
+			r = uint(runs[acc>>(64-runBits)])
+			if k += r >> runTakes; k&runStops != 0 {
+				continue blocks
+			}
+			acc <<= r & mostTaken
+			have -= r & mostTaken
+			r = uint(runs[acc>>(64-runBits)])
+			if k += r >> runTakes; k&runStops != 0 {
+				continue blocks
+			}
+			acc <<= r & mostTaken
+			have -= r & mostTaken
+		}
+	}
+	c.dc = int32(dc)
+	b.close(have, at)
+}
+
+// each decodes block by block: for scales that keep more, and for pictures that
+// keep more components than one.
+func (d *decoder) each(s *scan, x, y, n int) {
 	for end := x + n; x < end; x++ {
 		for i := range s.blocks {
-			u := &s.blocks[i]
-			if have < 32 {
-				if word, ok := plainWord(buf, pos); ok {
-					acc |= uint64(bits.ReverseBytes32(word)) << (32 - have)
-					have += 32
-					pos += 4
-				} else {
-					b.acc, b.n, b.pos = acc, have, pos
-					b.refill()
-					acc, have, buf, pos = b.acc, b.n, b.buf, b.pos
-				}
-			}
-			e := uint(u.codes.look[acc>>(64-lookBits)])
-			length, size := e>>8, e&15
-			if e == 0 {
-				l, symbol := u.codes.find(acc)
-				if l == 0 {
-					b.wrong = true
-					return
-				}
-				length, size = l, uint(symbol)
-			}
-			acc <<= length & 63
-			v := extended(acc, size)
-			acc <<= size & 63
-			have -= length + size
-			k := 1
-			if u.wanted {
-				u.dc += v
-				at := (y*u.ny+u.y)*u.strideX + x*u.nx + u.x
-				switch {
-				case d.progressive:
-					u.coefs[at*d.side*d.side] = int16(u.dc << s.low)
-				case d.side == 1:
-					u.plane[at] = u.flat(u.dc)
-				default:
-					b.acc, b.n, b.pos = acc, have, pos
-					k = d.kept(u, at)
-					acc, have, buf, pos = b.acc, b.n, b.buf, b.pos
-				}
-			}
-			for k <= s.to {
-				if have < 32 {
-					if word, ok := plainWord(buf, pos); ok {
-						acc |= uint64(bits.ReverseBytes32(word)) << (32 - have)
-						have += 32
-						pos += 4
-					} else {
-						b.acc, b.n, b.pos = acc, have, pos
-						b.refill()
-						acc, have, buf, pos = b.acc, b.n, b.buf, b.pos
-					}
-				}
-				r := u.band.runs[acc>>(64-runBits)]
-				if next := k + int(r&0xff); next <= 64 && r != 0 {
-					used := uint(r >> 16)
-					acc <<= used & 63
-					have -= used
-					k = next
-					if r&runEnds != 0 {
-						break
-					}
-					continue
-				}
-				length, symbol := u.band.find(acc)
-				size := uint(symbol & 15)
-				acc <<= (length + size) & 63
-				have -= length + size
-				if length > 0 && size == 0 && symbol != zeroRun {
-					break
-				}
-				if k += int(symbol>>4) + 1; length == 0 || k > 64 {
-					b.wrong = true
-					return
-				}
+			if d.block(&s.blocks[i], x, y); d.bits.wrong {
+				return
 			}
 		}
 	}
-	b.acc, b.n, b.pos = acc, have, pos
 }
 
-// kept decodes the frequencies of a block that are kept, stores it, and returns
-// the first of the others, 64 if there are none to come.
-func (d *decoder) kept(u *block, at int) int {
-	b, k := &d.bits, 1
+// block decodes a block of group x, y, and stores it if it is kept.
+func (d *decoder) block(u *block, x, y int) {
+	b := &d.bits
+	if b.bit < near {
+		b.fill()
+	}
+	data := &b.window
+	acc, have, at := b.open()
+	e := int64(u.codes.diffs[acc>>(64-diffBits)])
+	if e&(diffLong|diffLost) != 0 {
+		if e = u.codes.diff(acc); e&diffTakes == 0 {
+			b.wrong = true
+			return
+		}
+	}
+	acc <<= e & diffTakes
+	have -= uint(e & diffTakes)
+	k, r := uint(1), uint(0)
+	if u.kept {
+		u.dc += int32(e >> diffShift)
+		x, y = x*u.nx+u.x, y*u.ny+u.y
+		if d.side == 1 {
+			u.plane[y*u.strideX+x] = u.flat(u.dc)
+		} else {
+			b.close(have, at)
+			if k = d.keep(u, x, y); k > 63 || b.wrong {
+				return
+			}
+			acc, have, at = b.open()
+		}
+	}
+	for runs := u.band.runs; ; {
+		acc |= word(data, at) >> (have & 63)
+		at -= int((63 - have) >> 3)
+		have |= 56
+		r = uint(runs[acc>>(64-runBits)])
+		if k += r >> runTakes; k&runStops != 0 {
+			break
+		}
+		acc <<= r & mostTaken
+		have -= r & mostTaken
+		r = uint(runs[acc>>(64-runBits)])
+		if k += r >> runTakes; k&runStops != 0 {
+			break
+		}
+		acc <<= r & mostTaken
+		have -= r & mostTaken
+	}
+	if k&runStops == runEnds {
+		b.close(have-r&mostTaken, at)
+	} else {
+		b.close(have, at)
+		b.rest(u.band, int(k-r>>runTakes))
+	}
+}
+
+// keep decodes the frequencies of a block that are kept, and stores the block at
+// x, y. It returns the first of the others, 64 if there are none to come.
+func (d *decoder) keep(u *block, x, y int) uint {
+	b := &d.bits
+	acc, have, at := b.open()
 	coefs := [64]int32{u.dc}
+	k := 1
 	for k <= d.last {
-		symbol := b.symbol(u.band)
+		acc |= word(&b.window, at) >> (have & 63)
+		at -= int((63 - have) >> 3)
+		have |= 56
+		length, symbol := u.band.find(acc)
 		size := uint(symbol & 15)
-		if size == 0 && symbol != zeroRun {
+		acc <<= length & 63
+		have -= length + size
+		if length > 0 && size == 0 && symbol != zeroRun {
 			k = 64
 			break
 		}
-		v := b.extended(size)
-		if k += int(symbol >> 4); k > 63 {
+		v := extended(acc, size)
+		acc <<= size & 63
+		if k += int(symbol >> 4); length == 0 || k > 63 {
 			b.wrong = true
-			break
+			return 64
 		}
 		coefs[d.place[k]] = v
 		k++
 	}
-	u.store(&coefs, at%u.strideX, at/u.strideX, d.side)
-	return k
+	b.close(have, at)
+	u.store(&coefs, x, y, d.side)
+	return uint(k)
+}
+
+// rest passes over the frequencies of a block from k on, one by one.
+func (b *bitReader) rest(h *huffman, k int) {
+	for k < 64 {
+		symbol := b.symbol(h)
+		if symbol&15 == 0 && symbol != zeroRun {
+			return
+		}
+		b.bit -= int(symbol & 15)
+		k += int(symbol>>4) + 1
+	}
+	if k > 64 {
+		b.wrong = true
+	}
 }
