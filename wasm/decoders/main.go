@@ -22,10 +22,10 @@ import (
 var version = "devel"
 
 func main() {
-	js.Global().Call("presealReady", map[string]any{
-		"version": version,
-		"decode":  bridge.Function(code, decode),
-	})
+	js.Global().Call("presealReady", bridge.Object(
+		"version", version,
+		"decode", bridge.Function(code, decode),
+	))
 	select {}
 }
 
@@ -53,7 +53,7 @@ func decode(args []js.Value) (any, error) {
 	if black != nil {
 		planes = append(planes, plane(*black))
 	}
-	return map[string]any{"planes": planes}, nil
+	return bridge.Object("planes", planes), nil
 }
 
 func plane(l phash.Luma) any {
@@ -61,5 +61,5 @@ func plane(l phash.Luma) any {
 	for _, v := range l.Pix {
 		samples = binary.LittleEndian.AppendUint16(samples, v)
 	}
-	return map[string]any{"width": l.W, "height": l.H, "samples": bridge.Uint8Array(samples)}
+	return bridge.Object("width", l.W, "height", l.H, "samples", bridge.Uint8Array(samples))
 }

@@ -28,12 +28,22 @@ func Function(code func(error) string, f func(args []js.Value) (any, error)) js.
 		if err != nil {
 			return failure(code(err), err.Error(), false)
 		}
-		return map[string]any{"ok": ok}
+		return Object("ok", ok)
 	})
 }
 
 func failure(code, message string, fatal bool) any {
-	return map[string]any{"error": map[string]any{"code": code, "message": message, "fatal": fatal}}
+	return Object("error", Object("code", code, "message", message, "fatal", fatal))
+}
+
+// Object makes a JavaScript object of names and their values, in turn. Values are
+// what js.ValueOf takes. Written out as a map, every name would be a call.
+func Object(namesAndValues ...any) js.Value {
+	o := js.Global().Get("Object").New()
+	for i := 0; i < len(namesAndValues); i += 2 {
+		o.Set(namesAndValues[i].(string), namesAndValues[i+1])
+	}
+	return o
 }
 
 // Bytes copies a Uint8Array of most bytes at most, into buf if it is large
