@@ -20,6 +20,7 @@ import (
 	"github.com/preseal/preseal/matcher/media"
 	"github.com/preseal/preseal/matcher/phash"
 	"github.com/preseal/preseal/matcher/snapshot"
+	"github.com/preseal/preseal/matcher/snapshot/zstd"
 	"github.com/preseal/preseal/wasm/internal/bridge"
 )
 
@@ -158,7 +159,7 @@ func (e *engine) openSnapshot(args []js.Value) (any, error) {
 		return nil, errors.New("no manifest is open")
 	}
 	r, _ := bridge.Source(args[0])
-	s, err := snapshot.OpenAt(r, e.manifest)
+	s, err := snapshot.OpenAt(r, e.manifest, zstd.Decompress)
 	if err != nil {
 		return nil, err
 	}
