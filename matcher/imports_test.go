@@ -80,20 +80,22 @@ func TestLibraryIsPure(t *testing.T) {
 }
 
 // The engine must not carry goimagehash's root package, which pulls in
-// encoding/gob, nor any picture decoder, nor the arithmetic of the private
-// confirmation, which JavaScript has a tenth of the size.
+// encoding/gob, nor any picture decoder, nor compression, which few lists need, nor
+// the arithmetic of the private confirmation, which JavaScript has a tenth of the size.
 func TestEngineIsSmall(t *testing.T) {
 	t.Setenv("GOOS", "js")
 	t.Setenv("GOARCH", "wasm")
 	for _, p := range goList(t, "../wasm") {
-		for _, banned := range []string{"github.com/corona10/goimagehash", "encoding/gob", "net/http", "image/jpeg", "image/png", "image/gif"} {
+		for _, banned := range []string{"github.com/corona10/goimagehash", "encoding/gob", "net/http", "log", "context", "image/jpeg", "image/png", "image/gif"} {
 			if slices.Contains(p.Deps, banned) {
 				t.Errorf("the engine depends on %s", banned)
 			}
 		}
 		for _, dep := range p.Deps {
-			if strings.HasPrefix(dep, "github.com/cloudflare/circl/") || strings.HasPrefix(dep, module+"/matcher/confirm/") {
-				t.Errorf("the engine depends on %s", dep)
+			for _, banned := range []string{"github.com/cloudflare/circl/", "github.com/klauspost/", module + "/matcher/confirm/"} {
+				if strings.HasPrefix(dep, banned) {
+					t.Errorf("the engine depends on %s", dep)
+				}
 			}
 		}
 	}

@@ -20,7 +20,6 @@ import (
 	"github.com/preseal/preseal/matcher/media"
 	"github.com/preseal/preseal/matcher/phash"
 	"github.com/preseal/preseal/matcher/snapshot"
-	"github.com/preseal/preseal/matcher/snapshot/zstd"
 	"github.com/preseal/preseal/wasm/internal/bridge"
 )
 
@@ -153,13 +152,24 @@ func (e *engine) applyDelta(args []js.Value) (any, error) {
 	return bridge.Object("file", bridge.Uint8Array(file)), nil
 }
 
-// openSnapshot(source): the snapshot goes on to read from it, so it must stay as it is.
+// openSnapshot(source, decompress?): the snapshot goes on to read from source, so it
+// must stay as it is. decompress(stream: Uint8Array, size) returns the Uint8Array of
+// that length which a zstd stream holds, at once, or throws; it is called for filters
+// of the kind bloom.zst, and without it a snapshot that has one is the error
+// "compressed".
 func (e *engine) openSnapshot(args []js.Value) (any, error) {
 	if e.manifest == nil {
 		return nil, errors.New("no manifest is open")
 	}
 	r, _ := bridge.Source(args[0])
-	s, err := snapshot.OpenAt(r, e.manifest, zstd.Decompress)
+	var decompress snapshot.Decompress
+	if len(args) > 1 && !args[1].IsUndefined() {
+		decompress = func(stream []byte, size int) (filter []byte, err error) {
+			defer bridge.Caught(&err)
+			return bridge.Bytes(args[1].Invoke(bridge.Uint8Array(stream), size), size, nil)
+		}
+	}
+	s, err := snapshot.OpenAt(r, e.manifest, decompress)
 	if err != nil {
 		return nil, err
 	}
@@ -281,6 +291,8 @@ func code(err error) string {
 		return string(failed.Code)
 	case errors.As(err, &unfit):
 		return unfit.Reason
+	case errors.Is(err, snapshot.ErrCompressed):
+		return "compressed"
 	case errors.Is(err, confirm.ErrMalformed):
 		return "bad-answer"
 	case errors.Is(err, confirm.ErrTooMany):

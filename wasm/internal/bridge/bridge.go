@@ -76,6 +76,17 @@ func Source(v js.Value) (io.ReaderAt, int64) {
 	return readerAt{v, "subarray"}, int64(v.Length())
 }
 
+// Caught, deferred, makes an error of what JavaScript throws.
+func Caught(err *error) {
+	switch p := recover().(type) {
+	case nil:
+	case js.Error:
+		*err = p
+	default:
+		panic(p)
+	}
+}
+
 // A readerAt reads pieces of a file without copying the rest.
 type readerAt struct {
 	file   js.Value
@@ -83,15 +94,7 @@ type readerAt struct {
 }
 
 func (r readerAt) ReadAt(p []byte, at int64) (n int, err error) {
-	defer func() {
-		switch p := recover().(type) {
-		case nil:
-		case js.Error: // thrown by read
-			n, err = 0, p
-		default:
-			panic(p)
-		}
-	}()
+	defer Caught(&err)
 	if r.method == "subarray" && at >= int64(r.file.Length()) { // which it takes for the end
 		return 0, io.EOF
 	}
