@@ -44,7 +44,7 @@ func goList(t *testing.T, args ...string) []pkg {
 // The library has no transport, no clock, no files and no chance of its own.
 func TestLibraryIsPure(t *testing.T) {
 	own := 0
-	for _, p := range goList(t, "-deps", ".", "./media/stills", "./confirm/voprf") {
+	for _, p := range goList(t, "-deps", ".", "./media/stills", "./snapshot/zstd", "./confirm/voprf") {
 		if slices.Contains([]string{"net", "net/http", "os/exec", "syscall/js", module + "/wasm"}, p.ImportPath) || strings.HasPrefix(p.ImportPath, module+"/tools") {
 			t.Errorf("the library depends on %s", p.ImportPath)
 		}
@@ -58,8 +58,8 @@ func TestLibraryIsPure(t *testing.T) {
 			}
 		}
 	}
-	if own != 8 {
-		t.Errorf("looked at %d packages of the library, want 8", own)
+	if own != 9 {
+		t.Errorf("looked at %d packages of the library, want 9", own)
 	}
 	clock := regexp.MustCompile(`\btime\.(Now|Since|Until|After|AfterFunc|Sleep|Tick|NewTimer|NewTicker)\b`)
 	read := 0
@@ -80,20 +80,22 @@ func TestLibraryIsPure(t *testing.T) {
 }
 
 // The engine must not carry goimagehash's root package, which pulls in
-// encoding/gob, nor any picture decoder, nor the arithmetic of the private
-// confirmation, which JavaScript has a tenth of the size.
+// encoding/gob, nor any picture decoder, nor compression, which few lists need, nor
+// the arithmetic of the private confirmation, which JavaScript has a tenth of the size.
 func TestEngineIsSmall(t *testing.T) {
 	t.Setenv("GOOS", "js")
 	t.Setenv("GOARCH", "wasm")
 	for _, p := range goList(t, "../wasm") {
-		for _, banned := range []string{"github.com/corona10/goimagehash", "encoding/gob", "net/http", "image/jpeg", "image/png", "image/gif"} {
+		for _, banned := range []string{"github.com/corona10/goimagehash", "encoding/gob", "net/http", "log", "context", "image/jpeg", "image/png", "image/gif"} {
 			if slices.Contains(p.Deps, banned) {
 				t.Errorf("the engine depends on %s", banned)
 			}
 		}
 		for _, dep := range p.Deps {
-			if strings.HasPrefix(dep, "github.com/cloudflare/circl/") || strings.HasPrefix(dep, module+"/matcher/confirm/") {
-				t.Errorf("the engine depends on %s", dep)
+			for _, banned := range []string{"github.com/cloudflare/circl/", "github.com/klauspost/", module + "/matcher/confirm/"} {
+				if strings.HasPrefix(dep, banned) {
+					t.Errorf("the engine depends on %s", dep)
+				}
 			}
 		}
 	}
@@ -105,6 +107,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		"phash":         {},
 		"probe":         {},
 		"snapshot":      {"phash"},
+		"snapshot/zstd": {},
 		"media":         {"phash"},
 		"media/stills":  {"phash", "media"},
 		"confirm":       {"phash", "snapshot"},

@@ -96,7 +96,7 @@ func opens(t testing.TB, spec snapshot.Spec) *matcher.Matcher {
 	if m, err = snapshot.OpenManifest(signed, snapshot.Trust{Roles: snapshot.Trusted(vkey)}, now); err != nil {
 		t.Fatal(err)
 	}
-	s, err := snapshot.Open(file, m)
+	s, err := snapshot.Open(file, m, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,21 +28,21 @@ var version = "devel"
 
 func main() {
 	e := &engine{}
-	js.Global().Call("presealReady", map[string]any{
-		"version":      version,
-		"openManifest": bridge.Function(code, e.openManifest),
-		"openChunks":   bridge.Function(code, e.openChunks),
-		"applyDelta":   bridge.Function(code, e.applyDelta),
-		"openSnapshot": bridge.Function(code, e.openSnapshot),
-		"sniff":        bridge.Function(code, sniff),
-		"digest":       bridge.Function(code, e.digest),
-		"decode":       bridge.Function(code, e.decode),
-		"rows":         bridge.Function(code, e.rows),
-		"planes":       bridge.Function(code, e.planes),
-		"check":        bridge.Function(code, e.check),
-		"lookUp":       bridge.Function(code, e.lookUp),
-		"confirmed":    bridge.Function(code, e.confirmed),
-	})
+	js.Global().Call("presealReady", bridge.Object(
+		"version", version,
+		"openManifest", bridge.Function(code, e.openManifest),
+		"openChunks", bridge.Function(code, e.openChunks),
+		"applyDelta", bridge.Function(code, e.applyDelta),
+		"openSnapshot", bridge.Function(code, e.openSnapshot),
+		"sniff", bridge.Function(code, sniff),
+		"digest", bridge.Function(code, e.digest),
+		"decode", bridge.Function(code, e.decode),
+		"rows", bridge.Function(code, e.rows),
+		"planes", bridge.Function(code, e.planes),
+		"check", bridge.Function(code, e.check),
+		"lookUp", bridge.Function(code, e.lookUp),
+		"confirmed", bridge.Function(code, e.confirmed),
+	))
 	select {}
 }
 
@@ -70,29 +70,29 @@ func (e *engine) openManifest(args []js.Value) (any, error) {
 	e.manifest = m
 	signers, deltas, lanes := []any{}, []any{}, []any{}
 	for _, s := range m.Signers {
-		signers = append(signers, map[string]any{"name": s.Name, "role": s.Role})
+		signers = append(signers, bridge.Object("name", s.Name, "role", s.Role))
 	}
 	for _, d := range m.Deltas {
-		deltas = append(deltas, map[string]any{
-			"from": float64(d.Version), "source": snapshot.FileName(d.Source), "file": d.FileName(), "size": float64(d.Size),
-		})
+		deltas = append(deltas, bridge.Object(
+			"from", float64(d.Version), "source", snapshot.FileName(d.Source), "file", d.FileName(), "size", float64(d.Size),
+		))
 	}
 	for _, l := range m.Lanes {
-		lanes = append(lanes, map[string]any{
-			"lane": l.Lane.String(), "entries": float64(l.Entries), "capacity": float64(l.Capacity), "error": l.Error,
-			"probes": l.Probes, "proof": string(l.Proof),
-		})
+		lanes = append(lanes, bridge.Object(
+			"lane", l.Lane.String(), "entries", float64(l.Entries), "capacity", float64(l.Capacity), "error", l.Error,
+			"probes", l.Probes, "proof", string(l.Proof),
+		))
 	}
 	mark := m.Mark()
-	info := map[string]any{
-		"origin": m.Origin, "purpose": m.Purpose, "version": float64(m.Version),
-		"published": float64(m.Published.UnixMilli()), "expires": float64(m.Expires.UnixMilli()),
-		"signers": signers, "file": m.FileName(), "chunks": m.ChunksName(), "size": float64(m.Size), "deltas": deltas,
-		"distance": m.Distance, "lanes": lanes,
-		"mark": map[string]any{"version": float64(mark.Version), "hash": hex.EncodeToString(mark.Hash[:])},
-	}
+	info := bridge.Object(
+		"origin", m.Origin, "purpose", m.Purpose, "version", float64(m.Version),
+		"published", float64(m.Published.UnixMilli()), "expires", float64(m.Expires.UnixMilli()),
+		"signers", signers, "file", m.FileName(), "chunks", m.ChunksName(), "size", float64(m.Size), "deltas", deltas,
+		"distance", m.Distance, "lanes", lanes,
+		"mark", bridge.Object("version", float64(mark.Version), "hash", hex.EncodeToString(mark.Hash[:])),
+	)
 	if o := m.OPRF; o != nil {
-		info["oprf"] = map[string]any{"keyId": hex.EncodeToString(o.KeyID[:]), "publicKey": bridge.Uint8Array(o.PublicKey[:])}
+		info.Set("oprf", bridge.Object("keyId", hex.EncodeToString(o.KeyID[:]), "publicKey", bridge.Uint8Array(o.PublicKey[:])))
 	}
 	return info, nil
 }
@@ -133,7 +133,7 @@ func (e *engine) openChunks(args []js.Value) (any, error) {
 	if _, err := e.manifest.OpenChunks(leaves); err != nil {
 		return nil, err
 	}
-	return map[string]any{"hashes": bridge.Uint8Array(leaves)}, nil
+	return bridge.Object("hashes", bridge.Uint8Array(leaves)), nil
 }
 
 // applyDelta(delta: Uint8Array)
@@ -149,21 +149,32 @@ func (e *engine) applyDelta(args []js.Value) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"file": bridge.Uint8Array(file)}, nil
+	return bridge.Object("file", bridge.Uint8Array(file)), nil
 }
 
-// openSnapshot(source): the snapshot goes on to read from it, so it must stay as it is.
+// openSnapshot(source, decompress?): the snapshot goes on to read from source, so it
+// must stay as it is. decompress(stream: Uint8Array, size) returns the Uint8Array of
+// that length which a zstd stream holds, at once, or throws; it is called for filters
+// of the kind bloom.zst, and without it a snapshot that has one is the error
+// "compressed".
 func (e *engine) openSnapshot(args []js.Value) (any, error) {
 	if e.manifest == nil {
 		return nil, errors.New("no manifest is open")
 	}
 	r, _ := bridge.Source(args[0])
-	s, err := snapshot.OpenAt(r, e.manifest)
+	var decompress snapshot.Decompress
+	if len(args) > 1 && !args[1].IsUndefined() {
+		decompress = func(stream []byte, size int) (filter []byte, err error) {
+			defer bridge.Caught(&err)
+			return bridge.Bytes(args[1].Invoke(bridge.Uint8Array(stream), size), size, nil)
+		}
+	}
+	s, err := snapshot.OpenAt(r, e.manifest, decompress)
 	if err != nil {
 		return nil, err
 	}
 	e.matcher = matcher.New(s)
-	return map[string]any{}, nil
+	return bridge.Object(), nil
 }
 
 // check({sha256: Uint8Array, now: ms, decoded?: true}): decoded means that the
@@ -194,22 +205,22 @@ func (e *engine) check(args []js.Value) (any, error) {
 		for _, h := range c.PDQs {
 			pdqs = append(pdqs, bridge.Uint8Array(h[:]))
 		}
-		candidates = append(candidates, map[string]any{
-			"lane": c.Lane.String(), "key": bridge.Uint8Array(c.Key), "probe": c.Probe, "distance": c.Distance,
-			"window": c.Window, "orientation": int(c.Orientation), "pdqs": pdqs,
-		})
+		candidates = append(candidates, bridge.Object(
+			"lane", c.Lane.String(), "key", bridge.Uint8Array(c.Key), "probe", c.Probe, "distance", c.Distance,
+			"window", c.Window, "orientation", int(c.Orientation), "pdqs", pdqs,
+		))
 	}
-	finding := map[string]any{
-		"candidates": candidates, "overflow": f.Overflow, "probes": f.Probes, "featureless": f.Featureless,
-	}
+	finding := bridge.Object(
+		"candidates", candidates, "overflow", f.Overflow, "probes", f.Probes, "featureless", f.Featureless,
+	)
 	if f.Image != nil {
 		margins := js.Global().Get("Float32Array").New(len(f.Image.Margins))
 		for i, m := range f.Image.Margins {
 			margins.SetIndex(i, m)
 		}
-		finding["picture"] = map[string]any{
-			"phash": f.Image.PHash.String(), "margins": margins, "pdq": f.Image.PDQ.String(), "quality": f.Image.Quality,
-		}
+		finding.Set("picture", bridge.Object(
+			"phash", f.Image.PHash.String(), "margins", margins, "pdq", f.Image.PDQ.String(), "quality", f.Image.Quality,
+		))
 	}
 	return finding, nil
 }
@@ -230,7 +241,7 @@ func (e *engine) lookUp(args []js.Value) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"listed": listed, "bucket": output.Bucket(confirm.BucketBits(outputs.Capacity()))}, nil
+	return bridge.Object("listed", listed, "bucket", output.Bucket(confirm.BucketBits(outputs.Capacity()))), nil
 }
 
 // confirmed({lane, pdqs: Uint8Array[]}, {listed, hashes: Uint8Array[]}):
@@ -256,7 +267,7 @@ func (e *engine) confirmed(args []js.Value) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"match": match, "distance": distance}, nil
+	return bridge.Object("match", match, "distance", distance), nil
 }
 
 func pdqs(v js.Value) ([]phash.PDQ, error) {
@@ -280,6 +291,8 @@ func code(err error) string {
 		return string(failed.Code)
 	case errors.As(err, &unfit):
 		return unfit.Reason
+	case errors.Is(err, snapshot.ErrCompressed):
+		return "compressed"
 	case errors.Is(err, confirm.ErrMalformed):
 		return "bad-answer"
 	case errors.Is(err, confirm.ErrTooMany):

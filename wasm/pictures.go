@@ -39,15 +39,15 @@ func sniff(args []js.Value) (any, error) {
 	if err != nil && info.Format == "" {
 		return nil, err
 	}
-	sniffed := map[string]any{
-		"format": info.Format, "width": info.Width, "height": info.Height, "orientation": info.Orientation,
-	}
+	sniffed := bridge.Object(
+		"format", info.Format, "width", info.Width, "height", info.Height, "orientation", info.Orientation,
+	)
 	if info.Format == "jpeg" {
-		sniffed["scale"] = media.Scale(info.Width, info.Height)
+		sniffed.Set("scale", media.Scale(info.Width, info.Height))
 	}
 	var unfit *media.Error
 	if errors.As(err, &unfit) {
-		sniffed["unfit"] = unfit.Reason
+		sniffed.Set("unfit", unfit.Reason)
 	} else if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (p *pictures) digest(args []js.Value) (any, error) {
 	}
 	p.hash.Write(part)
 	p.at += int64(len(part))
-	return map[string]any{"sha256": bridge.Uint8Array(p.hash.Sum(nil))}, nil
+	return bridge.Object("sha256", bridge.Uint8Array(p.hash.Sum(nil))), nil
 }
 
 // decode(source, orientation): decodes a JPEG for the next check.
@@ -83,7 +83,7 @@ func (p *pictures) decode(args []js.Value) (any, error) {
 		return nil, err
 	}
 	p.decoded = []phash.Luma{luma}
-	return map[string]any{}, nil
+	return bridge.Object(), nil
 }
 
 // rows(rgba: Uint8Array, width, height, from): the rows of a picture of
@@ -105,7 +105,7 @@ func (p *pictures) rows(args []js.Value) (any, error) {
 		return nil, err
 	}
 	if width, height := args[1].Int(), args[2].Int(); args[3].Int()+len(strip)/(4*width) < height {
-		return map[string]any{}, nil
+		return bridge.Object(), nil
 	}
 	white, black, err := p.reducer.Luma()
 	if err != nil {
@@ -114,7 +114,7 @@ func (p *pictures) rows(args []js.Value) (any, error) {
 	if p.decoded = append(p.decoded[:0], white); black != nil {
 		p.decoded = append(p.decoded, *black)
 	}
-	return map[string]any{}, nil
+	return bridge.Object(), nil
 }
 
 // planes([{width, height, samples: Uint8Array}]): a picture that the other
@@ -139,5 +139,5 @@ func (p *pictures) planes(args []js.Value) (any, error) {
 		planes = append(planes, l)
 	}
 	p.decoded = planes
-	return map[string]any{}, nil
+	return bridge.Object(), nil
 }

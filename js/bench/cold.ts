@@ -1,40 +1,89 @@
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { launchChromium, root } from "../test/browser.js";
-import { type Ground, labOf } from "./ground.js";
-import { spread } from "./table.js";
+import type { Browser } from "puppeteer-core";
+import { launchChromium, openPage, root } from "../test/browser.js";
+import type { Ground } from "./ground.js";
+import type { Start, Started } from "./start.js";
+import { spread, table } from "./table.js";
 
-/** A start of the engine from the cache, beside that of a Go program that does nothing. */
+/** Starts of the engine from the cache, beside those of a Go program that does nothing, by the same code of the package. */
 export async function cold(ground: Ground): Promise<string> {
   const dist = join(root, "js", "dist");
-  const source = join(dist, "bench", "empty.go");
-  const empty = join(dist, "bench", "empty.wasm");
-  await writeFile(source, "package main\n\nfunc main() { select {} }\n");
-  const env = { ...process.env, GOOS: "js", GOARCH: "wasm" };
-  await promisify(execFile)("go", ["build", "-trimpath", "-ldflags=-s -w -buildid=", "-o", empty, source], { env });
-  await rm(source);
-  for (const [name, path] of Object.entries({ engine: join(dist, "preseal.wasm"), empty })) {
-    const file = await readFile(path);
-    const headers = { "Content-Type": "application/wasm", "Cache-Control": "max-age=3600" };
-    ground.stage.routes.set(`/bench/${name}.wasm`, (_, response) => response.writeHead(200, headers).end(file));
-  }
+  const engine = serve(ground, "engine", await readFile(join(dist, "preseal.wasm")));
+  const idle = serve(ground, "idle", await idleProgram(dist));
+  const rounds: { engine: Started; idle: Started }[] = [];
   const browser = await launchChromium();
-  const times: number[] = [];
-  const ratios: number[] = [];
   try {
     for (let round = -1; round < ground.rounds; round++) {
-      const { call, page } = await labOf(browser, ground);
-      const nothing = await call("start", "/bench/empty.wasm");
-      const engine = await call("start", "/bench/engine.wasm");
-      await page.close();
-      if (round < 0) continue; // it fills the cache
-      times.push(engine);
-      ratios.push(engine / nothing);
+      const ours = {
+        idle: await start(browser, ground, { ...idle, idle: true }),
+        engine: await start(browser, ground, engine),
+      };
+      if (round >= 0) rounds.push(ours); // the one before fills the cache
     }
   } finally {
     await browser.close();
   }
-  return `Start from the cache: ${spread(times, 0)} ms, ${spread(ratios, 2)} of an empty Go program's.`;
+  const whole = ({ module, run }: Started) => module + run;
+  const parts = [whole, ({ module }: Started) => module, ({ run }: Started) => run];
+  const row = (
+    what: string,
+    of: (round: (typeof rounds)[number], part: (s: Started) => number) => number,
+    digits: number,
+  ) => [
+    what,
+    ...parts.map((part) =>
+      spread(
+        rounds.map((round) => of(round, part)),
+        digits,
+      ),
+    ),
+  ];
+  return `Start from the cache, in ms:\n\n${table(
+    ["", "all", "fetched, verified, compiled", "instantiated, run"],
+    [
+      row("engine", ({ engine }, part) => part(engine), 0),
+      row("a Go program that does nothing", ({ idle }, part) => part(idle), 0),
+      row("ratio", ({ engine, idle }, part) => part(engine) / part(idle), 2),
+    ],
+  )}`;
+}
+
+/** Serves a program so that the browser keeps it. */
+function serve({ stage }: Ground, name: string, file: Buffer): Start {
+  const url = `/bench/${name}.wasm`;
+  const headers = { "Content-Type": "application/wasm", "Cache-Control": "max-age=3600" };
+  stage.routes.set(url, (_, response) => response.writeHead(200, headers).end(file));
+  return { url, release: { size: file.length, sha384: createHash("sha384").update(file).digest("hex") } };
+}
+
+/** Starts a program in a new page, whose process has nothing of it yet. */
+async function start(browser: Browser, { stage }: Ground, what: Start): Promise<Started> {
+  const page = await openPage(browser, stage);
+  try {
+    return await page.evaluate((what) => {
+      const worker = new Worker("/js/dist/bench/start.js", { type: "module" });
+      worker.postMessage(what);
+      return new Promise<Started>((resolve, reject) => {
+        worker.onmessage = ({ data }) => resolve(data);
+        worker.onerror = ({ message }) => reject(new Error(message));
+      });
+    }, what);
+  } finally {
+    await page.close();
+  }
+}
+
+/** Go's runtime, and nothing to do. */
+async function idleProgram(dist: string): Promise<Buffer> {
+  const source = join(dist, "bench", "idle.go");
+  const wasm = join(dist, "bench", "idle.wasm");
+  await writeFile(source, "package main\n\nfunc main() { select {} }\n");
+  const env = { ...process.env, GOOS: "js", GOARCH: "wasm" };
+  await promisify(execFile)("go", ["build", "-trimpath", "-ldflags=-s -w -buildid=", "-o", wasm, source], { env });
+  await rm(source);
+  return readFile(wasm);
 }

@@ -77,23 +77,6 @@ export async function stall(name: string, what: "bitmap" | "check" | "nothing"):
   return longest;
 }
 
-/** Fetches, compiles and runs a program, in milliseconds. */
-export async function start(url: string): Promise<number> {
-  await import("../wasm_exec.js" as string);
-  const scope = globalThis as { presealReady?: unknown };
-  scope.presealReady = () => {};
-  const { ms } = await timed(async () => {
-    const response = await fetch(url, { cache: "force-cache" });
-    const go = new (
-      globalThis as unknown as { Go: new () => { importObject: WebAssembly.Imports; run(i: unknown): void } }
-    ).Go();
-    const bytes = await response.arrayBuffer();
-    const { instance } = await WebAssembly.instantiate(bytes, go.importObject);
-    go.run(instance);
-  });
-  return ms;
-}
-
 async function timed<T>(work: () => Promise<T>): Promise<{ ms: number; value: T }> {
   const start = performance.now();
   const value = await work();

@@ -8,6 +8,7 @@ const PHASES: Record<string, string> = {
   delta: "Downloading an update…",
   snapshot: "Downloading the list…",
   engine: "Downloading the engine…",
+  decoders: "Downloading what unpacks the list…",
 };
 
 /** Shows how the list stands: its download, what it is, or why it is not used. */

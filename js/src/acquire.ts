@@ -5,14 +5,13 @@ import { digest } from "./digest.js";
 import type { Engine } from "./engine.js";
 import type { Arrival, ManifestInfo, Mark, SnapshotInfo, Trust } from "./messages.js";
 import { type Errand, fetchDelta, fetchManifest, fetchSnapshot } from "./publisher.js";
-import { Slices } from "./read.js";
 import { nextLook } from "./schedule.js";
-import { call, openManifest, Serving, startEngine } from "./serving.js";
+import { call, type Means, openManifest, openSnapshot, Serving, startEngine } from "./serving.js";
 import { adopt, countStored, prune, readEntry, readFile, readMark } from "./store.js";
 import { keyring } from "./trust.js";
 
 /** What it takes to come by a snapshot. */
-export interface Quest extends Errand {
+export interface Quest extends Errand, Means {
   /** The name of the list in the store. */
   list: string;
   module: Promise<WebAssembly.Module>;
@@ -27,8 +26,13 @@ export interface Acquired {
 /** The bytes of a snapshot, and how they came here. */
 type Obtained = Omit<Arrival, "stored"> & { bytes: Uint8Array<ArrayBuffer>; snapshot: Blob };
 
-/** Opens the snapshot that is stored, if there is one that still passes every check. */
-export async function fromStore({ list, settings, module }: Quest, base?: Serving): Promise<Acquired | undefined> {
+/**
+ * Opens the snapshot that is stored, if there is one that still passes every check.
+ *
+ * @throws PresealError if the engine, or the decoders that it needs, cannot be had.
+ */
+export async function fromStore(quest: Quest, base?: Serving): Promise<Acquired | undefined> {
+  const { list, settings, module, decoders } = quest;
   const entry = await readEntry(list);
   if (!entry) return undefined;
   if (base && isSame(entry.manifest, base.kept.manifest)) return { serving: base, next: entry.next };
@@ -38,11 +42,12 @@ export async function fromStore({ list, settings, module }: Quest, base?: Servin
     const bytes = await readFile(list, info.file, info.size);
     if (!bytes || !(await isFile(bytes, info))) return undefined;
     const snapshot = new Blob([bytes]);
-    call(engine, "openSnapshot", new Slices(snapshot));
+    await openSnapshot(engine, snapshot, quest);
     const arrival = { stored: true, source: "stored", downloaded: 0 } as const;
-    const kept = { module: await module, manifest: entry.manifest, snapshot, arrival };
-    return { serving: new Serving(settings, info, kept, engine), next: entry.next };
-  } catch {
+    const kept = { module: await module, decoders: decoders.module, manifest: entry.manifest, snapshot, arrival };
+    return { serving: new Serving(quest, info, kept, engine), next: entry.next };
+  } catch (error) {
+    if (error === decoders.failure) throw error; // another snapshot would need them, too
     return undefined; // the publisher has a better one, or says why not
   }
 }
@@ -66,8 +71,8 @@ export async function fromPublisher(quest: Quest, base?: Serving): Promise<Acqui
   const markName = nameOf(info, settings.trust);
   const stored = await adopt({ list, entry, bytes, markName, mark: info.mark });
   if (!isNews) return { serving: base.as(stored), next };
-  const kept = { module, manifest, snapshot, arrival: { stored, ...way } };
-  return { serving: new Serving(settings, info, kept, engine), next };
+  const kept = { module, decoders: quest.decoders.module, manifest, snapshot, arrival: { stored, ...way } };
+  return { serving: new Serving(quest, info, kept, engine), next };
 }
 
 /** Takes the snapshot that serves: it is what another manifest names as well. */
@@ -87,7 +92,7 @@ async function obtain(
     try {
       const obtained = base.info.file === info.file ? await keep(base) : await byDelta(quest, manifest, info, base);
       if (obtained && (await isFile(obtained.bytes, info))) {
-        call(engine, "openSnapshot", new Slices(obtained.snapshot));
+        await openSnapshot(engine, obtained.snapshot, quest);
         return obtained;
       }
     } catch {
@@ -98,7 +103,7 @@ async function obtain(
   const hashesOf = (chunks: Uint8Array) => call(engine, "openChunks", chunks).hashes;
   const { bytes, downloaded } = await fetchSnapshot(quest, quest.list, info, hashesOf);
   const snapshot = new Blob([bytes]);
-  call(engine, "openSnapshot", new Slices(snapshot));
+  await openSnapshot(engine, snapshot, quest);
   return { bytes, snapshot, source: "full", downloaded };
 }
 
@@ -117,7 +122,7 @@ async function byDelta(
   // one is worth on its own no longer matters: its time is up to when it expired.
   const engine = await startEngine(settings, await quest.module);
   openManifest(engine, base.kept.manifest, settings.trust, Math.min(Date.now(), base.info.expires));
-  call(engine, "openSnapshot", new Slices(base.kept.snapshot));
+  await openSnapshot(engine, base.kept.snapshot, quest);
   openManifest(engine, manifest, settings.trust);
   const bytes = call(engine, "applyDelta", changes).file;
   return { bytes, snapshot: new Blob([bytes]), source: "delta", downloaded: changes.length };

@@ -1,7 +1,7 @@
 import { type Asked, askPlainly, askPrivately, NoEntry } from "./ask.js";
+import type { Decoders } from "./decoders.js";
 import { type Engine, EngineError, type Finding } from "./engine.js";
 import { isErrorCode, PresealError } from "./errors.js";
-import type { Fallback } from "./fallback.js";
 import type { CheckProgress, ManifestInfo, Settings } from "./messages.js";
 import { MAX_BYTES, read, Unreadable } from "./read.js";
 import { type Gap, see, unsupported } from "./see.js";
@@ -19,7 +19,7 @@ export interface Desk {
   oprf(): ManifestInfo["oprf"];
   /** Looks for a newer snapshot to go on with; says whether there is one. */
   renew(): Promise<boolean>;
-  fallback: Fallback;
+  decoders: Decoders;
   confirm: string | undefined;
   confirmation: Settings["confirmation"];
   timeout: number;

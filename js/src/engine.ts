@@ -18,6 +18,9 @@ export interface Finding {
 /** A file's bytes: all of them, or a way to read some of them at once. */
 export type Source = Uint8Array | { size: number; read(at: number, length: number): Uint8Array };
 
+/** Returns the `size` bytes that a zstd stream holds, at once. What it throws makes the snapshot `corrupt`. */
+export type Decompress = (stream: Uint8Array, size: number) => Uint8Array;
+
 /** What a file's first bytes say of it. */
 export interface Sniffed {
   format: string;
@@ -54,9 +57,11 @@ export interface Api {
   openChunks(bytes: Uint8Array): Result<{ hashes: Uint8Array }>;
   /** The file that a delta makes of the open snapshot, for the manifest opened last. */
   applyDelta(delta: Uint8Array): Result<{ file: Uint8Array<ArrayBuffer> }>;
-  /** Verifies a file against the manifest opened last and replaces the open snapshot with it. */
-  /** The snapshot goes on to read from the file. */
-  openSnapshot(file: Source): Result<object>;
+  /**
+   * Verifies a file against the manifest opened last and replaces the open snapshot with it, which goes on to read from the
+   * file. Without `decompress`, one that has a filter of the kind bloom.zst is the error `compressed`.
+   */
+  openSnapshot(file: Source, decompress?: Decompress): Result<object>;
   sniff(file: Source): Result<Sniffed>;
   /** The SHA-256 of a file up to the end of the part, which follows the one before; at 0 another file begins. */
   digest(part: Uint8Array, at: number): Result<{ sha256: Uint8Array }>;

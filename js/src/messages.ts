@@ -73,10 +73,11 @@ export interface SnapshotInfo extends ManifestInfo, Arrival {}
 
 /**
  * How far opening or updating has come, in bytes. The engine and the manifest are fetched at the same time. A `delta` that is
- * of no use is followed by the whole `snapshot`.
+ * of no use is followed by the whole `snapshot`. `decoders` is decoders.wasm, which the first list with filters of the kind
+ * bloom.zst needs.
  */
 export interface OpenProgress {
-  phase: "manifest" | "delta" | "snapshot" | "engine";
+  phase: "manifest" | "delta" | "snapshot" | "engine" | "decoders";
   loaded: number;
   total: number;
 }
@@ -106,6 +107,8 @@ export interface Settings {
 /** All that another worker, or another instance of the engine, needs to carry on without a request. */
 export interface Kept {
   module: WebAssembly.Module;
+  /** That of decoders.wasm, if it was needed. */
+  decoders: WebAssembly.Module | undefined;
   manifest: Uint8Array<ArrayBuffer>;
   snapshot: Blob;
   arrival: Arrival;
@@ -219,6 +222,7 @@ function isKept(value: unknown): boolean {
   return (
     isFields(value) &&
     value.module instanceof WebAssembly.Module &&
+    (value.decoders === undefined || value.decoders instanceof WebAssembly.Module) &&
     value.manifest instanceof Uint8Array &&
     value.snapshot instanceof Blob &&
     isArrival(value.arrival)

@@ -26,7 +26,10 @@ export interface OpenOptions {
   worker?: () => Worker;
   /** The engine, if it is not beside worker.js. It must be the one that belongs to this version. */
   wasm?: string | URL;
-  /** decoders.wasm, if it is not beside worker.js. It is loaded only in browsers whose canvas falsifies what is drawn. */
+  /**
+   * decoders.wasm, if it is not beside worker.js. It is loaded only in browsers whose canvas falsifies what is drawn,
+   * and for lists with filters of the kind bloom.zst.
+   */
   decoders?: string | URL;
   /**
    * Milliseconds without progress after which a wait for the network ends. Default 10,000. Local work (starting the engine,

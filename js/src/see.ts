@@ -1,8 +1,8 @@
 import { isTruthful, readBack } from "./canvas.js";
 import type { Desk } from "./check.js";
 import { decode, Undecodable } from "./decode.js";
+import { DECODED_FORMATS } from "./decoders.js";
 import { type Engine, EngineError, type Sniffed } from "./engine.js";
-import { FALLBACK_FORMATS } from "./fallback.js";
 import { type Reading, Slices, Unreadable } from "./read.js";
 import { isUnsupportedReason, type Outcome, type Report } from "./verdict.js";
 
@@ -55,9 +55,9 @@ async function seeOther(
   desk: Desk,
 ): Promise<Gap | undefined> {
   if (!isTruthful()) {
-    if (!FALLBACK_FORMATS.includes(format)) return { kind: "unavailable", reason: "decoder-untrusted" };
+    if (!DECODED_FORMATS.includes(format)) return { kind: "unavailable", reason: "decoder-untrusted" };
     report.decoder = "fallback";
-    engine.call("planes", await desk.fallback.decode(file.source, desk.signal));
+    engine.call("planes", await desk.decoders.decode(file.source, desk.signal));
     return undefined;
   }
   const decoded = await decode(file.data, `image/${format}`, 3 * desk.timeout, desk.signal);

@@ -1,7 +1,7 @@
 import { type Acquired, fromPublisher, fromStore, type Quest } from "./acquire.js";
 import { isTruthful } from "./canvas.js";
 import { check, type Desk } from "./check.js";
-import { Fallback } from "./fallback.js";
+import { Decoders } from "./decoders.js";
 import type { CheckProgress, Kept, News, OpenProgress, Settings, SnapshotInfo } from "./messages.js";
 import { fetchProgram } from "./program.js";
 import { engine } from "./release.js";
@@ -14,7 +14,7 @@ import { untilAborted } from "./wait.js";
 export interface Start {
   /** The engine's URL. */
   wasm: string;
-  /** The URL of the decoders for browsers with an untruthful canvas. */
+  /** The URL of the decoders for browsers with an untruthful canvas, and for lists with filters of the kind bloom.zst. */
   decoders: string;
   /** What an earlier worker kept. */
   kept: Kept | undefined;
@@ -25,13 +25,13 @@ export interface Start {
 export class Session {
   readonly #settings: Settings;
   readonly #updater: Updater;
-  readonly #fallback: Fallback;
+  readonly #decoders: Decoders;
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(settings: Settings, updater: Updater, fallback: Fallback) {
+  private constructor(settings: Settings, updater: Updater, decoders: Decoders) {
     this.#settings = settings;
     this.#updater = updater;
-    this.#fallback = fallback;
+    this.#decoders = decoders;
   }
 
   /**
@@ -42,18 +42,18 @@ export class Session {
    */
   static async open(
     settings: Settings,
-    { wasm, decoders, kept, tell }: Start,
+    { wasm, decoders: url, kept, tell }: Start,
     signal: AbortSignal,
     onProgress: (event: OpenProgress) => void,
   ): Promise<Session> {
     const module = kept ? Promise.resolve(kept.module) : fetchModule(settings, wasm, signal, onProgress);
     module.catch(() => {}); // whoever needs it hears of it
-    const fallback = new Fallback(decoders, settings.timeout);
-    if (!isTruthful()) fallback.load().catch(() => {}); // now, so that no request coincides with a check
-    const quest: Quest = { settings, list: listName(settings), module, signal, onProgress };
+    const decoders = new Decoders(url, settings.timeout, kept?.decoders);
+    if (!isTruthful()) decoders.load().catch(() => {}); // now, so that no request coincides with a check
+    const quest: Quest = { settings, decoders, list: listName(settings), module, signal, onProgress };
     const acquired = kept ? await resume(kept, quest) : await acquire(quest);
     signal.throwIfAborted();
-    return new Session(settings, new Updater(settings, acquired, tell), fallback);
+    return new Session(settings, new Updater({ settings, decoders }, acquired, tell), decoders);
   }
 
   get serving(): Serving {
@@ -80,7 +80,7 @@ export class Session {
         return current().info.file !== before.info.file;
       },
       inTurn: (work) => this.#inTurn(work, signal),
-      fallback: this.#fallback,
+      decoders: this.#decoders,
       confirm,
       confirmation,
       timeout,
@@ -108,7 +108,7 @@ async function acquire(quest: Quest): Promise<Acquired> {
 /** Opens what was kept. It may have expired since; then another snapshot will do, and without one that is the reason to give. */
 async function resume(kept: Kept, quest: Quest): Promise<Acquired> {
   try {
-    const serving = await Serving.open(quest.settings, kept);
+    const serving = await Serving.open(quest, kept);
     return { serving, next: Date.now() + 60_000 }; // not at once: it may have been the update that crashed
   } catch (error) {
     return acquire(quest).catch(() => {

@@ -2,7 +2,7 @@ import { type Acquired, fromPublisher, fromStore, type Quest } from "./acquire.j
 import { asPresealError } from "./errors.js";
 import type { News, OpenProgress, Settings, SnapshotInfo } from "./messages.js";
 import { backOff, waitUntil } from "./schedule.js";
-import type { Serving } from "./serving.js";
+import type { Means, Serving } from "./serving.js";
 import { keyring } from "./trust.js";
 import { lock, untilAborted } from "./wait.js";
 
@@ -42,13 +42,16 @@ export class Updater {
   #failures = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #settings: Settings;
+  readonly #means: Means;
   readonly #list: string;
   readonly #module: Promise<WebAssembly.Module>;
   readonly #tell: (news: News) => void;
   readonly #channel: BroadcastChannel | undefined;
 
-  constructor(settings: Settings, { serving, next }: Acquired, tell: (news: News) => void) {
+  constructor(means: Means, { serving, next }: Acquired, tell: (news: News) => void) {
+    const { settings } = means;
     this.#settings = settings;
+    this.#means = means;
     this.#serving = serving;
     this.#next = next;
     this.#list = listName(settings);
@@ -112,7 +115,7 @@ export class Updater {
     const waiting = new Set<OnProgress>();
     const { signal } = controller;
     const quest: Quest = {
-      settings: this.#settings,
+      ...this.#means,
       list: this.#list,
       module: this.#module,
       signal,
@@ -153,7 +156,7 @@ export class Updater {
   #follow(): Promise<boolean> {
     const take = async () => {
       const { signal } = new AbortController();
-      const quest = { settings: this.#settings, list: this.#list, module: this.#module, signal, onProgress() {} };
+      const quest = { ...this.#means, list: this.#list, module: this.#module, signal, onProgress() {} };
       const stored = await fromStore(quest, this.#serving).catch(() => undefined);
       if (!stored || stored.serving.info.version < this.#serving.info.version) return false;
       this.#next = stored.next;

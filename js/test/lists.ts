@@ -20,11 +20,14 @@ interface Version {
   bulk?: true;
   origin?: string;
   isAudited?: true;
+  /** Of its filters, where that is not what the tool writes by itself, or how those of the base are. */
+  kind?: "bloom.zst";
 }
 
 /**
  * What is built, in this order, by name: the pictures that are listed, and what it continues. `rival` and `forked` are what an
  * update must not be: another second version, and a second version of another first one. `pending` lacks the auditor's signature.
+ * `bloom3` has the entries of `bloom2`, and `turned` other filters than what it continues.
  */
 const VERSIONS: Record<string, Version> = {
   v1: { pictures: [1] },
@@ -37,6 +40,10 @@ const VERSIONS: Record<string, Version> = {
   audited: { pictures: [1], isAudited: true },
   pending: { pictures: [1, 2], base: "audited" },
   approved: { pictures: [1, 3], base: "audited", isAudited: true },
+  bloom1: { pictures: [1], kind: "bloom.zst" },
+  bloom2: { pictures: [1, 2], base: "bloom1" },
+  bloom3: { pictures: [1, 2], base: "bloom2" },
+  turned: { pictures: [1, 2], base: "v1", kind: "bloom.zst" },
   big1: { pictures: [1], bulk: true },
   big2: { pictures: [1, 2], bulk: true, base: "big1" },
 };
@@ -87,7 +94,7 @@ export class Lists {
       };
       const keys: [string, string] = [await keygen("list"), await keygen("auditor")];
       if (isBig) await writeFile(join(folder, "bulk.csv"), bulkList());
-      for (const [name, { pictures, base, bulk, origin, isAudited }] of Object.entries(VERSIONS)) {
+      for (const [name, { pictures, base, bulk, origin, isAudited, kind }] of Object.entries(VERSIONS)) {
         if (bulk && !isBig) continue;
         const images = join(folder, `images-${name}`);
         await mkdir(images);
@@ -97,6 +104,8 @@ export class Lists {
           bulk && ["--list", "bulk.csv"],
           origin && ["--origin", origin],
           base ? ["--base", base] : room,
+          kind && ["--kind", kind],
+          kind && base && ["--restart", ...room],
         ];
         const options = optional.flatMap((option) => option || []);
         await preseal("build", "--plain", "--images", images, ...options, "--key", "key-list", "--out", name);

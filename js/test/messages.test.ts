@@ -13,7 +13,7 @@ const match = { kind: "match", ...place, secondHash: 31, label: "", report };
 const arrival = { stored: true, source: "delta", downloaded: 5 };
 const info = { version: 3, ...arrival };
 const module = new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
-const kept = { module, manifest: new Uint8Array(1), snapshot: new Blob(), arrival };
+const kept = { module, decoders: undefined, manifest: new Uint8Array(1), snapshot: new Blob(), arrival };
 
 const requests: unknown[] = [
   { type: "open", id: 1, version: "0", settings },

@@ -38,6 +38,9 @@ type Spec struct {
 	Distance  int        // of the second hash; 0 means DefaultDistance
 	Lanes     []LaneKeys // in any order, each lane once; empty ones are left out
 	Outputs   *OutputsSpec
+	// Compress makes a zstd frame (RFC 8878) of a filter, as package zstd does. Only
+	// the kind Bloom needs it.
+	Compress func(filter []byte) ([]byte, error)
 	// Base is an earlier snapshot of the list, or nil. What a lane does not say of
 	// itself is as it was there, so that a delta can lead from it.
 	Base *Snapshot
@@ -95,6 +98,9 @@ func Build(spec Spec) (file []byte, m *Manifest, err error) {
 			return nil, nil, fmt.Errorf("build snapshot: lane %s is given twice", l.Lane)
 		}
 		l.follow(spec.Base)
+		if l.Kind == Bloom && spec.Compress == nil {
+			return nil, nil, fmt.Errorf("build snapshot: lane %s: nothing compresses the kind %s", l.Lane, l.Kind)
+		}
 		f, info, err := buildLane(l, spec.Origin)
 		if err != nil {
 			return nil, nil, fmt.Errorf("build snapshot: lane %s: %w", l.Lane, err)
@@ -114,7 +120,7 @@ func Build(spec Spec) (file []byte, m *Manifest, err error) {
 	file, err = layOut(spec.Version, rows, 0, func(i int, b []byte) (_ []byte, err error) {
 		start := len(b)
 		if i < len(filters) {
-			b, err = filters[i].append(b)
+			b, err = filters[i].append(b, spec.Compress)
 		} else {
 			b = spec.Outputs.append(b, rows[i].bits)
 		}

@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/preseal/preseal/matcher/snapshot/zstd"
 )
 
 // version builds and opens a version of a list that continues base and has these hashes of the lane.
@@ -20,7 +22,7 @@ func version(t testing.TB, base *Snapshot, number uint64, lanes ...LaneKeys) *Sn
 	if err != nil {
 		t.Fatal(err)
 	}
-	opened, err := Open(file, m)
+	opened, err := Open(file, m, zstd.Decompress)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +76,7 @@ func TestDeltas(t *testing.T) {
 			if name == "the same" && len(delta) != deltaHeaderSize+deltaRowSize {
 				t.Errorf("%s: %d bytes for an unchanged list", lane, len(delta))
 			}
-			opened, err := Open(got, m)
+			opened, err := Open(got, m, zstd.Decompress)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -98,7 +100,7 @@ func TestOpenSource(t *testing.T) {
 	second := version(t, first, 2, lanes(5, 2100)...)
 	third := version(t, second, 3, lanes(0, 3000)...)
 	_, m := named(t, first, second)
-	source, err := m.OpenSource(fileOf(t, first))
+	source, err := m.OpenSource(fileOf(t, first), zstd.Decompress)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,17 +112,17 @@ func TestOpenSource(t *testing.T) {
 	if got, err := source.Apply(delta, to); err != nil || !bytes.Equal(got, fileOf(t, third)) {
 		t.Errorf("the delta makes another file: %v", err)
 	}
-	if _, err := m.OpenSource(fileOf(t, third)); code(err) != WrongBase {
+	if _, err := m.OpenSource(fileOf(t, third), zstd.Decompress); code(err) != WrongBase {
 		t.Errorf("a snapshot that is not named: %v", err)
 	}
 	lies := *m
 	lies.Deltas = []DeltaInfo{{Version: 7, Source: first.manifest.Hash}}
-	if _, err := lies.OpenSource(fileOf(t, first)); code(err) != Corrupt {
+	if _, err := lies.OpenSource(fileOf(t, first), zstd.Decompress); code(err) != Corrupt {
 		t.Errorf("another version than the file's: %v", err)
 	}
 	lies.Deltas, lies.Lanes = m.Deltas, slices.Clone(m.Lanes)
 	lies.Lanes[1].Capacity = 999
-	if _, err := lies.OpenSource(fileOf(t, first)); code(err) != Corrupt {
+	if _, err := lies.OpenSource(fileOf(t, first), zstd.Decompress); code(err) != Corrupt {
 		t.Errorf("more than twice the capacity: %v", err)
 	}
 }
@@ -316,7 +318,7 @@ func TestHostileDeltas(t *testing.T) {
 		m.Deltas[0].Hash, m.Deltas[0].Size = sha256.Sum256(bad), int64(len(bad))
 		file, err := first.Apply(bad, m)
 		if err == nil { // then Open sees it
-			_, err = Open(file, m)
+			_, err = Open(file, m, zstd.Decompress)
 		}
 		if code(err) != c.want {
 			t.Errorf("%s: got %v, want %s", c.name, err, c.want)
@@ -364,6 +366,6 @@ func FuzzDelta(f *testing.F) {
 			t.Errorf("%d bytes made of %d and %d", len(file), first.manifest.Size, len(delta))
 		}
 		resigned(&m, file)
-		Open(file, &m) // must not panic
+		Open(file, &m, zstd.Decompress) // must not panic
 	})
 }

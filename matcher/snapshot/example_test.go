@@ -81,7 +81,7 @@ func TestFormatExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(undump(t, after(parts[3])), m)
+	s, err := Open(undump(t, after(parts[3])), m, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -139,8 +139,8 @@ func (f *filter) contains(key []byte) bool {
 	return f.section.contains(key)
 }
 
-// append appends the section to b.
-func (f *filter) append(b []byte) ([]byte, error) {
+// append appends the section to b. Compress is Spec's.
+func (f *filter) append(b []byte, compress func([]byte) ([]byte, error)) ([]byte, error) {
 	if f.Kind == Rice {
 		return appendRice(b, slices.Values(f.positions), uint64(len(f.positions)), f.Bits, f.shift), nil
 	}
@@ -148,6 +148,6 @@ func (f *filter) append(b []byte) ([]byte, error) {
 	if _, err := f.filter.WriteTo(&raw); err != nil {
 		return nil, err
 	}
-	packed, err := pack(raw.Bytes())
+	packed, err := compress(raw.Bytes())
 	return append(b, packed...), err
 }

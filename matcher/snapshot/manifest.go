@@ -31,7 +31,6 @@ const (
 
 	clockSkew = 10 * time.Minute // a client's clock may be this much late
 	format    = "preseal-manifest/1"
-	timeForm  = "2006-01-02T15:04:05Z"
 )
 
 // A Manifest vouches for a snapshot.
@@ -140,8 +139,8 @@ func (m *Manifest) Text() string {
 	b = appendLine(b, "origin", m.Origin)
 	b = appendLine(b, "purpose", m.Purpose)
 	b = appendLine(b, "version", decimal(m.Version))
-	b = appendLine(b, "published", m.Published.UTC().Format(timeForm))
-	b = appendLine(b, "expires", m.Expires.UTC().Format(timeForm))
+	b = appendLine(b, "published", stamp(m.Published))
+	b = appendLine(b, "expires", stamp(m.Expires))
 	b = appendLine(b, "previous", hex.EncodeToString(m.Previous[:]))
 	b = appendLine(b, "snapshot", hex.EncodeToString(m.Hash[:]), decimal(uint64(m.Size)), hex.EncodeToString(m.Head[:]), hex.EncodeToString(m.Tree[:]))
 	for _, d := range m.Deltas {

@@ -10,8 +10,6 @@ import (
 	"math"
 	"math/bits"
 	"slices"
-
-	"github.com/klauspost/compress/zstd"
 )
 
 const (
@@ -24,20 +22,32 @@ const (
 	bloomHeaderSize = 24
 )
 
+// A Decompress returns the size bytes that a zstd stream (RFC 8878) holds, and an
+// error if it holds fewer or more. Size is 256 MiB and a few bytes at most. Package
+// zstd has one. Only sections of the kind Bloom need it: decoders are large, and who
+// knows that there are none, or has one elsewhere, need not carry it.
+type Decompress func(stream []byte, size int) ([]byte, error)
+
+// ErrCompressed says that a snapshot has a section of the kind Bloom, and that
+// there was no Decompress to open it with.
+var ErrCompressed = errors.New("nothing decompresses the kind bloom.zst")
+
 // Open is OpenAt for a file in memory. The snapshot keeps b, which must not be changed.
-func Open(b []byte, m *Manifest) (*Snapshot, error) {
-	return OpenAt(bytes.NewReader(b), m)
+func Open(b []byte, m *Manifest, d Decompress) (*Snapshot, error) {
+	return OpenAt(bytes.NewReader(b), m, d)
 }
 
 // OpenAt verifies a snapshot file against its manifest, which OpenManifest
 // returned: size, hashes, layout, parameters, fill and canaries, in this order.
-// Failed checks are *Error; other errors are r's. The snapshot goes on to read from r: what only a
-// candidate needs is read and verified with the first one.
-func OpenAt(r io.ReaderAt, m *Manifest) (*Snapshot, error) {
+// Failed checks are *Error; other errors are r's. Without d, which may be nil, it
+// returns ErrCompressed as soon as the table shows a section that needs it. The
+// snapshot goes on to read from r: what only a candidate needs is read and verified
+// with the first one.
+func OpenAt(r io.ReaderAt, m *Manifest, d Decompress) (*Snapshot, error) {
 	if m.Size > MaxSnapshot {
 		return nil, failed(TooLarge, "the snapshot has %d bytes, more than %d", m.Size, MaxSnapshot)
 	}
-	s, err := openRows(r, m)
+	s, err := openRows(r, m, d)
 	if err != nil {
 		return nil, err
 	}
@@ -52,8 +62,8 @@ func OpenAt(r io.ReaderAt, m *Manifest) (*Snapshot, error) {
 // OpenSource opens an earlier snapshot of the list, which m names as the source of
 // a delta, without the manifest that vouched for it: to apply that delta, or to make
 // another. Its Manifest says what is known of it. Failed checks are *Error, with the
-// code WrongBase where m names no such snapshot.
-func (m *Manifest) OpenSource(b []byte) (*Snapshot, error) {
+// code WrongBase where m names no such snapshot. Decompress is as OpenAt has it.
+func (m *Manifest) OpenSource(b []byte, decompress Decompress) (*Snapshot, error) {
 	if len(b) > MaxSnapshot {
 		return nil, failed(TooLarge, "the snapshot has %d bytes, more than %d", len(b), MaxSnapshot)
 	}
@@ -87,11 +97,11 @@ func (m *Manifest) OpenSource(b []byte) (*Snapshot, error) {
 			return nil, failed(Corrupt, "the lane %s has %d entries, with a capacity of %d", l.Lane, l.Entries, l.Capacity)
 		}
 	}
-	return openRows(bytes.NewReader(b), earlier)
+	return openRows(bytes.NewReader(b), earlier, decompress)
 }
 
 // openRows opens what is in a file.
-func openRows(r io.ReaderAt, m *Manifest) (*Snapshot, error) {
+func openRows(r io.ReaderAt, m *Manifest, d Decompress) (*Snapshot, error) {
 	s := &Snapshot{manifest: m, file: r}
 	head, err := s.readHead()
 	if err != nil {
@@ -100,12 +110,15 @@ func openRows(r io.ReaderAt, m *Manifest) (*Snapshot, error) {
 	if s.rows, err = decodeHead(head, uint64(m.Size), m.Version); err != nil {
 		return nil, err
 	}
+	if d == nil && slices.ContainsFunc(s.rows, row.isCompressed) {
+		return nil, ErrCompressed
+	}
 	end := uint64(len(head))
 	for i := range s.rows {
 		if err := s.checkPadding(end, s.rows[i].offset); err != nil {
 			return nil, err
 		}
-		if err := s.openRow(i); err != nil {
+		if err := s.openRow(i, d); err != nil {
 			return nil, err
 		}
 		end = s.rows[i].offset + s.rows[i].length
@@ -182,8 +195,11 @@ func (s *Snapshot) checkPadding(from, to uint64) error {
 	return err
 }
 
+// isCompressed reports whether a section is opened, and needs a Decompress.
+func (r row) isCompressed() bool { return r.kind == kindBloom && Lane(r.lane).KeySize() > 0 }
+
 // openRow opens a section, or skips it if it may be.
-func (s *Snapshot) openRow(i int) error {
+func (s *Snapshot) openRow(i int, d Decompress) error {
 	r := &s.rows[i]
 	if r.kind == kindPRF && r.lane == 0 {
 		return s.openOutputs(i)
@@ -198,7 +214,7 @@ func (s *Snapshot) openRow(i int) error {
 		}
 		return nil
 	}
-	sec, err := openSection(r, data, s.manifest)
+	sec, err := openSection(r, data, s.manifest, d)
 	if err != nil {
 		return err
 	}
@@ -212,7 +228,7 @@ func (s *Snapshot) openRow(i int) error {
 
 // openSection checks a row's numbers against each other, the manifest and the
 // data before it allocates what they ask for.
-func openSection(r *row, data []byte, m *Manifest) (section, error) {
+func openSection(r *row, data []byte, m *Manifest, d Decompress) (section, error) {
 	lane := Lane(r.lane)
 	info, ok := m.Lane(lane)
 	switch {
@@ -241,7 +257,7 @@ func openSection(r *row, data []byte, m *Manifest) (section, error) {
 	if r.kind == kindRice {
 		return s.openRice(data, info.Capacity)
 	}
-	return s.openBloom(data)
+	return s.openBloom(data, d)
 }
 
 // near allows for what floating point makes of filterBits elsewhere.
@@ -267,8 +283,8 @@ func (s section) openRice(data []byte, capacity uint64) (section, error) {
 	return s, nil
 }
 
-func (s section) openBloom(data []byte) (section, error) {
-	words, err := readBloom(data, s.Bits, uint64(s.K))
+func (s section) openBloom(data []byte, d Decompress) (section, error) {
+	words, err := readBloom(data, s.Bits, uint64(s.K), d)
 	if err != nil {
 		return section{}, failed(Corrupt, "the lane %s: %w", s.Lane, err)
 	}
@@ -293,11 +309,14 @@ func (s section) openBloom(data []byte) (section, error) {
 // readBloom unpacks a filter as bits-and-blooms writes it: m, k and the number
 // of bits, then the words, all big-endian. That package's own reader believes
 // its input; here every number is known beforehand.
-func readBloom(data []byte, m, k uint64) ([]uint64, error) {
+func readBloom(data []byte, m, k uint64, decompress Decompress) ([]uint64, error) {
 	size := bloomHeaderSize + int(m+63)/64*8
-	raw, err := unpack(data, size)
+	raw, err := decompress(data, size)
 	if err != nil {
 		return nil, err
+	}
+	if len(raw) != size {
+		return nil, fmt.Errorf("the filter has %d bytes, not %d", len(raw), size)
 	}
 	be := binary.BigEndian
 	if be.Uint64(raw) != m || be.Uint64(raw[8:]) != k || be.Uint64(raw[16:]) != m {
@@ -311,34 +330,4 @@ func readBloom(data []byte, m, k uint64) ([]uint64, error) {
 		return nil, errors.New("bits beyond the end of the filter are set")
 	}
 	return words, nil
-}
-
-// unpack decompresses one zstd frame to exactly size bytes.
-func unpack(data []byte, size int) ([]byte, error) {
-	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1),
-		zstd.WithDecoderMaxMemory(uint64(max(size, zstd.MinWindowSize))), zstd.WithDecoderMaxWindow(8<<20),
-		zstd.WithDecodeAllCapLimit(true))
-	if err != nil {
-		return nil, err
-	}
-	defer d.Close()
-	raw, err := d.DecodeAll(data, make([]byte, 0, size))
-	if err != nil {
-		return nil, err
-	}
-	if len(raw) != size {
-		return nil, fmt.Errorf("the filter has %d bytes, not %d", len(raw), size)
-	}
-	return raw, nil
-}
-
-// pack is unpack's inverse: a single frame with its content size.
-func pack(raw []byte) ([]byte, error) {
-	e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20),
-		zstd.WithEncoderLevel(zstd.SpeedBetterCompression))
-	if err != nil {
-		return nil, err
-	}
-	defer e.Close()
-	return e.EncodeAll(raw, nil), nil
 }

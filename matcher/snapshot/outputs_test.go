@@ -29,7 +29,7 @@ func withOutputs(t testing.TB, base *Snapshot, number uint64, key byte, listed [
 	if err != nil {
 		t.Fatal(err)
 	}
-	opened, err := Open(file, m)
+	opened, err := Open(file, m, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func opened(t *testing.T, spec Spec) (*Snapshot, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(file, m)
+	s, err := Open(file, m, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,14 +94,14 @@ func TestOutputsChange(t *testing.T) {
 			t.Fatalf("output %d is there: %v, %v", i, there, err)
 		}
 	}
-	source, err := m.OpenSource(fileOf(t, first))
+	source, err := m.OpenSource(fileOf(t, first), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, err := source.Apply(delta, m); err != nil || !bytes.Equal(got, fileOf(t, next)) {
 		t.Errorf("from the source alone, the delta makes another file: %v", err)
 	}
-	if _, err := m.OpenSource(fileOf(t, first)[:headerSize]); code(err) != WrongBase {
+	if _, err := m.OpenSource(fileOf(t, first)[:headerSize], nil); code(err) != WrongBase {
 		t.Errorf("the header of the source: %v", err)
 	}
 	if _, err := MakeDelta(first, withOutputs(t, first, 2, 8, listed)); !errors.Is(err, ErrNoDelta) {
@@ -144,7 +144,7 @@ func TestHostileOutputs(t *testing.T) {
 				copy(bad[row+64:], sum[:])
 			}
 			resigned(&m, bad)
-			o, err := Open(bad, &m)
+			o, err := Open(bad, &m, nil)
 			if err == nil {
 				for y := range uint64(2000) { // every block
 					if _, err = o.Outputs().Contains(y << 53); err != nil {

@@ -118,9 +118,9 @@ func (p *parser) number(s string, from, to uint64) uint64 {
 
 func (p *parser) time(key string) time.Time {
 	value := p.line(key)
-	t, err := time.Parse(timeForm, value)
-	if p.err == nil && (err != nil || t.Format(timeForm) != value) {
-		p.fail("%s %.40q is not a time like %s", key, value, timeForm)
+	t, ok := parseStamp(value)
+	if p.err == nil && !ok {
+		p.fail("%s %.40q is not a time like %s", key, value, stampForm)
 	}
 	return t
 }

@@ -94,7 +94,7 @@ func TestRiceIsNearTheBound(t *testing.T) {
 // The positions are those of a bits-and-blooms filter with one hash function.
 func TestRiceIsABloomFilter(t *testing.T) {
 	file, _, m, _ := built(t, spec(100))
-	s, err := Open(file, m)
+	s, err := Open(file, m, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,8 +14,10 @@ import (
 	"time"
 
 	"github.com/bits-and-blooms/bloom/v3"
-	"github.com/klauspost/compress/zstd"
+	klauspost "github.com/klauspost/compress/zstd"
 	"golang.org/x/mod/sumdb/note"
+
+	"github.com/preseal/preseal/matcher/snapshot/zstd"
 )
 
 var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -57,7 +59,7 @@ func hashesOf(lane Lane, n int) []byte { return bytes.Join(keys(lane, n), nil) }
 
 func spec(entries int) Spec {
 	return Spec{
-		Origin: "example.org/test", Version: 3, Published: now, Expires: now.Add(24 * time.Hour),
+		Origin: "example.org/test", Version: 3, Published: now, Expires: now.Add(24 * time.Hour), Compress: zstd.Compress,
 		Lanes: []LaneKeys{{Lane: PHash, Hashes: hashesOf(PHash, entries)}, {Lane: SHA256, Hashes: hashesOf(SHA256, entries)}, {Lane: PDQ, Hashes: hashesOf(PDQ, entries)}},
 	}
 }
@@ -107,7 +109,7 @@ func open(file, manifest []byte, trust Trust) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Open(file, m)
+	return Open(file, m, zstd.Decompress)
 }
 
 func code(err error) Code {
@@ -193,7 +195,7 @@ func TestSectionsAreInteroperable(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range rows {
-		d, err := zstd.NewReader(bytes.NewReader(file[r.offset : r.offset+r.length]))
+		d, err := klauspost.NewReader(bytes.NewReader(file[r.offset : r.offset+r.length]))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -298,6 +300,7 @@ func TestBuildRejects(t *testing.T) {
 		"error rate of 1":   func(s *Spec) { s.Lanes[0].Error = 1 },
 		"negative probes":   func(s *Spec) { s.Lanes[0].Probes = -1 },
 		"huge capacity":     func(s *Spec) { s.Lanes[0].Capacity = maxEntries + 1 },
+		"no compression":    func(s *Spec) { s.Lanes[0].Kind, s.Compress = Bloom, nil },
 	} {
 		s := spec(3)
 		change(&s)
@@ -336,7 +339,7 @@ func TestEveryFlippedByteIsRejected(t *testing.T) {
 // Until the hash fits, bytes cost nothing but the error.
 func TestUnverifiedBytesAllocateNothing(t *testing.T) {
 	file, _, m, _ := built(t, spec(3))
-	s, err := Open(file, m)
+	s, err := Open(file, m, zstd.Decompress)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -347,8 +350,8 @@ func TestUnverifiedBytesAllocateNothing(t *testing.T) {
 	_, key := newKey(t, 1, "authority")
 	trust := Trust{Roles: Trusted(key)}
 	for name, read := range map[string]func() error{
-		"a file":       func() error { _, err := Open(whole, &large); return err },
-		"a cut file":   func() error { _, err := Open(file[:len(file)-1], m); return err },
+		"a file":       func() error { _, err := Open(whole, &large, zstd.Decompress); return err },
+		"a cut file":   func() error { _, err := Open(file[:len(file)-1], m, zstd.Decompress); return err },
 		"a delta":      func() error { _, err := s.Apply(delta, &large); return err },
 		"chunk hashes": func() error { _, err := large.OpenChunks(whole[:64*32]); return err },
 		"a manifest":   func() error { _, err := OpenManifest(garbage, trust, now); return err },
@@ -421,7 +424,7 @@ func TestSignedButMalformed(t *testing.T) {
 		bad := c.change(bytes.Clone(file))
 		m := *good
 		resigned(&m, bad)
-		if _, err := Open(bad, &m); code(err) != c.want {
+		if _, err := Open(bad, &m, zstd.Decompress); code(err) != c.want {
 			t.Errorf("%s: got %v, want %s", c.name, err, c.want)
 		}
 	}
@@ -441,7 +444,7 @@ func rebuilt(t *testing.T, raw []byte, compress func([]byte) []byte) ([]byte, *M
 		t.Fatal(err)
 	}
 	if raw == nil {
-		raw, err = unpack(file[rows[0].offset:rows[0].offset+rows[0].length], bloomHeaderSize+int(rows[0].bits+63)/64*8)
+		raw, err = zstd.Decompress(file[rows[0].offset:rows[0].offset+rows[0].length], bloomHeaderSize+int(rows[0].bits+63)/64*8)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -460,7 +463,7 @@ func rebuilt(t *testing.T, raw []byte, compress func([]byte) []byte) ([]byte, *M
 
 func TestHostileFilters(t *testing.T) {
 	compress := func(raw []byte) []byte {
-		b, err := pack(raw)
+		b, err := zstd.Compress(raw)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -492,10 +495,50 @@ func TestHostileFilters(t *testing.T) {
 		{"two bombs", make([]byte, 1<<20), func(raw []byte) []byte { return bytes.Repeat(compress(raw), 50) }, Corrupt},
 	} {
 		file, m := rebuilt(t, c.raw, c.change)
-		_, err := Open(file, m)
+		_, err := Open(file, m, zstd.Decompress)
 		if c.want == "" && err != nil || c.want != "" && code(err) != c.want {
 			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
 		}
+	}
+}
+
+// What decompresses is asked once the table's numbers are verified, and believed
+// in nothing.
+func TestDecompressIsHandedIn(t *testing.T) {
+	file, _, m, _ := built(t, blooms(100))
+	if _, err := Open(file, m, nil); !errors.Is(err, ErrCompressed) {
+		t.Errorf("without: %v, want ErrCompressed", err)
+	}
+	answers := map[string]Decompress{
+		"fails":       func([]byte, int) ([]byte, error) { return nil, errors.New("failed") },
+		"says little": func(stream []byte, size int) ([]byte, error) { return make([]byte, size-1), nil },
+		"says more": func(stream []byte, size int) ([]byte, error) {
+			b, err := zstd.Decompress(stream, size)
+			return append(b, 0), err
+		},
+		"says nothing": func([]byte, int) ([]byte, error) { return nil, nil },
+		"says zeros":   func(_ []byte, size int) ([]byte, error) { return make([]byte, size), nil },
+	}
+	for name, d := range answers {
+		if _, err := Open(file, m, d); code(err) != Corrupt {
+			t.Errorf("%s: %v, want corrupt", name, err)
+		}
+	}
+	unasked := func([]byte, int) ([]byte, error) { t.Error("asked to decompress"); return nil, nil }
+	plain, _, other, _ := built(t, spec(100))
+	if _, err := Open(plain, other, unasked); err != nil {
+		t.Errorf("of the kind rice: %v", err)
+	}
+	for name, at := range map[string]int{"bits": headerSize + 32, "hash functions": headerSize + 40, "entries": headerSize + 24} {
+		bad, claims := bytes.Clone(file), *m
+		binary.LittleEndian.PutUint32(bad[at:], 1<<30)
+		resigned(&claims, bad)
+		if _, err := Open(bad, &claims, unasked); code(err) != Corrupt {
+			t.Errorf("2^30 %s: %v, want corrupt", name, err)
+		}
+	}
+	if most := bloomHeaderSize + maxBits/8; most != zstd.MaxSize {
+		t.Errorf("the largest filter has %d bytes, but %d are decompressed at most", most, zstd.MaxSize)
 	}
 }
 
@@ -508,7 +551,7 @@ func TestEntriesThatLie(t *testing.T) {
 		m.Lanes[1].Entries = entries // phash
 		binary.LittleEndian.PutUint64(file[headerSize+rowSize+24:], entries)
 		resigned(&m, file)
-		if _, err := Open(file, &m); code(err) != Corrupt {
+		if _, err := Open(file, &m, zstd.Decompress); code(err) != Corrupt {
 			t.Errorf("%d entries instead of 200: %v", entries, err)
 		}
 	}
@@ -543,7 +586,7 @@ func FuzzOpen(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m := *m
 		resigned(&m, b)
-		if s, err := Open(b, &m); err == nil {
+		if s, err := Open(b, &m, zstd.Decompress); err == nil {
 			s.Contains(PHash, make([]byte, 8))
 		} else if strings.HasPrefix(string(code(err)), "no code") {
 			t.Errorf("error %v", err)
@@ -552,7 +595,7 @@ func FuzzOpen(f *testing.F) {
 }
 
 func FuzzFilter(f *testing.F) {
-	raw, err := pack(make([]byte, bloomHeaderSize+8))
+	raw, err := zstd.Compress(make([]byte, bloomHeaderSize+8))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -561,7 +604,7 @@ func FuzzFilter(f *testing.F) {
 		if m < 64 || m > 1<<16 {
 			return
 		}
-		if words, err := readBloom(data, m, k); err == nil && uint64(len(words)) != (m+63)/64 {
+		if words, err := readBloom(data, m, k, zstd.Decompress); err == nil && uint64(len(words)) != (m+63)/64 {
 			t.Errorf("%d words for %d bits", len(words), m)
 		}
 	})

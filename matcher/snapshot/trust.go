@@ -152,7 +152,7 @@ func (m *Manifest) check(t Trust, now time.Time) error {
 	case t.Seen.Version > 0 && m.Version == t.Seen.Version+1 && m.Previous != t.Seen.Hash:
 		return failed(BrokenChain, "version %d does not continue the version %d that was seen before", m.Version, t.Seen.Version)
 	case m.Published.After(now.Add(clockSkew)):
-		return failed(NotYetValid, "the snapshot is published at %s, and it is %s", m.Published.Format(timeForm), now.UTC().Format(timeForm))
+		return failed(NotYetValid, "the snapshot is published at %s, and it is %s", stamp(m.Published), stamp(now))
 	case m.Size > MaxSnapshot:
 		return failed(TooLarge, "the snapshot has %d bytes, more than %d", m.Size, MaxSnapshot)
 	}
@@ -163,7 +163,7 @@ func (m *Manifest) check(t Trust, now time.Time) error {
 // manifest's last moment.
 func (m *Manifest) CheckExpiry(now time.Time) error {
 	if now.After(m.Expires) {
-		return failed(Expired, "the snapshot expired at %s, and it is %s", m.Expires.Format(timeForm), now.UTC().Format(timeForm))
+		return failed(Expired, "the snapshot expired at %s, and it is %s", stamp(m.Expires), stamp(now))
 	}
 	return nil
 }

@@ -140,7 +140,7 @@ func count(hit bool) int {
 
 func updateContests(from, to *release, delta []byte) []contest {
 	open := func() error {
-		_, err := snapshot.Open(from.file, from.manifest)
+		_, err := snapshot.Open(from.file, from.manifest, nil)
 		return err
 	}
 	return []contest{
@@ -159,7 +159,7 @@ func updateContests(from, to *release, delta []byte) []contest {
 // memoryOf returns how many bytes an open snapshot occupies. Its file is not among them: clients leave it on disk.
 func memoryOf(r *release) (int, error) {
 	before := inUse()
-	s, err := snapshot.Open(r.file, r.manifest)
+	s, err := snapshot.Open(r.file, r.manifest, nil)
 	after := inUse()
 	runtime.KeepAlive(s)
 	return after - before, err

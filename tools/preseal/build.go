@@ -92,7 +92,7 @@ room makes the number of buckets that entries are in: with much of it left, few 
 	f.IntVar(&o.probes, "probes", snapshot.DefaultProbes, "variants of a perceptual hash that clients test")
 	f.IntVar(&o.distance, "distance", snapshot.DefaultDistance, fmt.Sprintf("bits that may differ in the second hash of a match, 1 to %d", snapshot.MaxDistance))
 	f.IntVar(&o.keyBits, "key-bits", 0, fmt.Sprintf("bits of a pdq hash in its key, %d to %d (default: chosen by entries and probes)", snapshot.MinKeyBits, snapshot.MaxKeyBits))
-	f.StringVar(&o.kind, "kind", string(snapshot.Rice), fmt.Sprintf("how filters are written: %s, or %s for readers of bits-and-blooms", snapshot.Rice, snapshot.Bloom))
+	f.StringVar(&o.kind, "kind", string(snapshot.Rice), fmt.Sprintf("how filters are written: %s, or %s for readers of bits-and-blooms, for which browsers load 0.9 MB more", snapshot.Rice, snapshot.Bloom))
 	f.StringArrayVar(&o.excludes, "exclude", nil, "folder of common pictures that nothing listed may be near (repeatable)")
 	f.BoolVar(&o.augment, "augment", false, "list cropped and turned copies of the images, too")
 	f.Float64Var(&o.bytesPerEntry, "bytes-per-entry", 7, "size of an image's keys in the lane pdq, with --augment")

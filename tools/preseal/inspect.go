@@ -14,6 +14,7 @@ import (
 
 	"github.com/preseal/preseal/matcher/confirm"
 	"github.com/preseal/preseal/matcher/snapshot"
+	"github.com/preseal/preseal/matcher/snapshot/zstd"
 	"github.com/preseal/preseal/tools/internal/client"
 	"github.com/preseal/preseal/tools/internal/output"
 	"github.com/preseal/preseal/tools/internal/publish"
@@ -94,7 +95,7 @@ func inspect(c *cobra.Command, path string) error {
 	if err != nil {
 		return err
 	}
-	s, err := snapshot.Open(file, m)
+	s, err := snapshot.Open(file, m, zstd.Decompress)
 	if err != nil {
 		return damaged(fmt.Errorf("%s: %w", filepath.Join(dir, m.FileName()), err))
 	}

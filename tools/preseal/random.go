@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/preseal/preseal/matcher/snapshot"
+	"github.com/preseal/preseal/matcher/snapshot/zstd"
 )
 
 // A release is a snapshot of random keys as it would be published.
@@ -22,7 +23,9 @@ type release struct {
 func publishRandom(l snapshot.LaneKeys, base *release) (*release, error) {
 	l.Lane = snapshot.PHash
 	now := time.Now()
-	spec := snapshot.Spec{Origin: "random", Version: 1, Published: now, Expires: now.Add(time.Hour), Lanes: []snapshot.LaneKeys{l}}
+	spec := snapshot.Spec{
+		Origin: "random", Version: 1, Published: now, Expires: now.Add(time.Hour), Lanes: []snapshot.LaneKeys{l}, Compress: zstd.Compress,
+	}
 	if base != nil {
 		spec.Version, spec.Base = base.manifest.Version+1, base.opened
 	}
@@ -31,7 +34,7 @@ func publishRandom(l snapshot.LaneKeys, base *release) (*release, error) {
 	if r.file, r.manifest, err = snapshot.Build(spec); err != nil {
 		return nil, err
 	}
-	r.opened, err = snapshot.Open(r.file, r.manifest)
+	r.opened, err = snapshot.Open(r.file, r.manifest, zstd.Decompress)
 	return r, err
 }
 
@@ -73,7 +76,7 @@ func publishOutputs(flat []byte, base *snapshot.Snapshot) (*snapshot.Snapshot, e
 	if err != nil {
 		return nil, err
 	}
-	return snapshot.Open(file, m)
+	return snapshot.Open(file, m, nil)
 }
 
 // randomKeys returns keys of 8 bytes one after the other, the same for the same seed.

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/preseal/preseal/matcher/snapshot"
+	"github.com/preseal/preseal/matcher/snapshot/zstd"
 	"github.com/preseal/preseal/tools/internal/client"
 	"github.com/preseal/preseal/tools/internal/output"
 )
@@ -209,7 +210,7 @@ func (v *verification) openChunks(ctx context.Context) error {
 
 func (v *verification) openSnapshot(ctx context.Context) (err error) {
 	if v.snapshot, err = v.source.Snapshot(ctx, v.m); err == nil {
-		v.opened, err = snapshot.Open(v.snapshot, v.m)
+		v.opened, err = snapshot.Open(v.snapshot, v.m, zstd.Decompress)
 	}
 	return err
 }
@@ -254,7 +255,7 @@ func (v *verification) apply(source, delta []byte, d snapshot.DeltaInfo) error {
 	if sha256.Sum256(source) != d.Source {
 		return &snapshot.Error{Code: snapshot.Corrupt, Err: fmt.Errorf("the snapshot of version %d is not the file that its delta is from", d.Version)}
 	}
-	from, err := v.m.OpenSource(source)
+	from, err := v.m.OpenSource(source, zstd.Decompress)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,8 @@
 //go:build js && wasm
 
-// Command decoders decodes the pictures that a browser would, for browsers whose
-// canvas falsifies what is read back. js/src/decoders.ts is the other side.
+// Command decoders decodes what preseal's engine seldom has to: the pictures that a
+// browser would, for browsers whose canvas falsifies what is read back, and filters
+// of the kind bloom.zst. js/src/decoders.ts is the other side.
 //
 // At start it hands an object of functions to globalThis.presealReady, as
 // preseal's engine does.
@@ -15,6 +16,7 @@ import (
 	"github.com/preseal/preseal/matcher/media"
 	"github.com/preseal/preseal/matcher/media/stills"
 	"github.com/preseal/preseal/matcher/phash"
+	"github.com/preseal/preseal/matcher/snapshot/zstd"
 	"github.com/preseal/preseal/wasm/internal/bridge"
 )
 
@@ -22,10 +24,11 @@ import (
 var version = "devel"
 
 func main() {
-	js.Global().Call("presealReady", map[string]any{
-		"version": version,
-		"decode":  bridge.Function(code, decode),
-	})
+	js.Global().Call("presealReady", bridge.Object(
+		"version", version,
+		"decode", bridge.Function(code, decode),
+		"decompress", bridge.Function(code, decompress),
+	))
 	select {}
 }
 
@@ -53,7 +56,21 @@ func decode(args []js.Value) (any, error) {
 	if black != nil {
 		planes = append(planes, plane(*black))
 	}
-	return map[string]any{"planes": planes}, nil
+	return bridge.Object("planes", planes), nil
+}
+
+// decompress(stream: Uint8Array, size): the filter of so many bytes that a zstd
+// stream holds.
+func decompress(args []js.Value) (any, error) {
+	stream, err := bridge.Bytes(args[0], zstd.MaxSize, nil)
+	if err != nil {
+		return nil, err
+	}
+	filter, err := zstd.Decompress(stream, args[1].Int())
+	if err != nil {
+		return nil, err
+	}
+	return bridge.Object("filter", bridge.Uint8Array(filter)), nil
 }
 
 func plane(l phash.Luma) any {
@@ -61,5 +78,5 @@ func plane(l phash.Luma) any {
 	for _, v := range l.Pix {
 		samples = binary.LittleEndian.AppendUint16(samples, v)
 	}
-	return map[string]any{"width": l.W, "height": l.H, "samples": bridge.Uint8Array(samples)}
+	return bridge.Object("width", l.W, "height", l.H, "samples", bridge.Uint8Array(samples))
 }

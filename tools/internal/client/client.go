@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/preseal/preseal/matcher/snapshot"
+	"github.com/preseal/preseal/matcher/snapshot/zstd"
 )
 
 // Reasons for a failed exchange with a server. Failed checks of a snapshot have the codes of snapshot.Error.
@@ -118,7 +119,7 @@ func (s *Source) Load(ctx context.Context, t snapshot.Trust, now time.Time) (*sn
 	if b, err = s.Snapshot(ctx, m); err != nil {
 		return nil, err
 	}
-	return snapshot.Open(b, m)
+	return snapshot.Open(b, m, zstd.Decompress)
 }
 
 func (s *Source) read(ctx context.Context, name string, limit int64) ([]byte, error) {

@@ -100,7 +100,7 @@ func TestAdd(t *testing.T) {
 	t.Logf("%d bytes of delta, %d of snapshot", len(delta), m.Size)
 	file, err := before.Apply(delta, m)
 	if err == nil {
-		_, err = snapshot.Open(file, m)
+		_, err = snapshot.Open(file, m, nil)
 	}
 	if err != nil {
 		t.Errorf("apply: %v", err)

@@ -11,6 +11,7 @@ import (
 	"regexp"
 
 	"github.com/preseal/preseal/matcher/snapshot"
+	"github.com/preseal/preseal/matcher/snapshot/zstd"
 )
 
 // ManifestFile is the name of the manifest in a snapshot's folder.
@@ -94,9 +95,9 @@ func (b *Base) openSource(s snapshot.DeltaInfo) (*snapshot.Snapshot, error) {
 		return nil, err
 	}
 	if s.Source == b.Manifest.Hash {
-		return snapshot.Open(file, b.Manifest)
+		return snapshot.Open(file, b.Manifest, zstd.Decompress)
 	}
-	return b.Manifest.OpenSource(file)
+	return b.Manifest.OpenSource(file, zstd.Decompress)
 }
 
 // readNamed reads a snapshot and compares it with the hash in its name.

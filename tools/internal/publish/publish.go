@@ -29,6 +29,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/preseal/preseal/matcher/snapshot"
+	"github.com/preseal/preseal/matcher/snapshot/zstd"
 	"github.com/preseal/preseal/tools/internal/keys"
 	"github.com/preseal/preseal/tools/internal/list"
 )
@@ -103,7 +104,7 @@ func (b *Build) Draft() (*Draft, error) {
 	published := b.Now.UTC().Truncate(time.Second)
 	spec := snapshot.Spec{
 		Origin: b.origin(), Purpose: b.Purpose, Version: max(1, b.Version), Published: published, Expires: published.Add(b.Life),
-		Distance: b.Distance,
+		Distance: b.Distance, Compress: zstd.Compress,
 	}
 	if b.Base != nil {
 		before := b.Base.Manifest
@@ -135,7 +136,7 @@ func (b *Build) Draft() (*Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened, err := snapshot.Open(file, m)
+	opened, err := snapshot.Open(file, m, zstd.Decompress)
 	if err == nil && b.private != nil {
 		err = b.private.check(opened)
 	}
@@ -176,7 +177,7 @@ func (d *Draft) Publish() (*Files, error) {
 		_, err = opened.OpenChunks(f.Content[1].Content)
 	}
 	if err == nil {
-		f.Opened, err = snapshot.Open(d.file, opened)
+		f.Opened, err = snapshot.Open(d.file, opened, zstd.Decompress)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open what was just built: %w", err)

@@ -71,7 +71,7 @@ func TestSixteenDeltas(t *testing.T) {
 			if d.Version != uint64(n-i) || d.Source != sha256.Sum256(versions[n-1-i]) {
 				t.Errorf("version %d: delta %d is from version %d", m.Version, i, d.Version)
 			}
-			source, err := m.OpenSource(versions[n-1-i])
+			source, err := m.OpenSource(versions[n-1-i], nil)
 			if err != nil {
 				t.Fatal(err)
 			}

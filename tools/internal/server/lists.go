@@ -14,6 +14,7 @@ import (
 
 	"github.com/preseal/preseal/matcher/confirm/voprf"
 	"github.com/preseal/preseal/matcher/snapshot"
+	"github.com/preseal/preseal/matcher/snapshot/zstd"
 	"github.com/preseal/preseal/tools/internal/keys"
 	"github.com/preseal/preseal/tools/internal/list"
 	"github.com/preseal/preseal/tools/internal/publish"
@@ -115,7 +116,7 @@ func (f *Folder) load(changed time.Time) (state, error) {
 	if err != nil {
 		return state{}, err
 	}
-	opened, err := snapshot.Open(file, m)
+	opened, err := snapshot.Open(file, m, zstd.Decompress)
 	if err != nil {
 		return state{}, err
 	}

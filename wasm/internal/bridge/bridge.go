@@ -28,12 +28,22 @@ func Function(code func(error) string, f func(args []js.Value) (any, error)) js.
 		if err != nil {
 			return failure(code(err), err.Error(), false)
 		}
-		return map[string]any{"ok": ok}
+		return Object("ok", ok)
 	})
 }
 
 func failure(code, message string, fatal bool) any {
-	return map[string]any{"error": map[string]any{"code": code, "message": message, "fatal": fatal}}
+	return Object("error", Object("code", code, "message", message, "fatal", fatal))
+}
+
+// Object makes a JavaScript object of names and their values, in turn. Values are
+// what js.ValueOf takes. Written out as a map, every name would be a call.
+func Object(namesAndValues ...any) js.Value {
+	o := js.Global().Get("Object").New()
+	for i := 0; i < len(namesAndValues); i += 2 {
+		o.Set(namesAndValues[i].(string), namesAndValues[i+1])
+	}
+	return o
 }
 
 // Bytes copies a Uint8Array of most bytes at most, into buf if it is large
@@ -66,6 +76,17 @@ func Source(v js.Value) (io.ReaderAt, int64) {
 	return readerAt{v, "subarray"}, int64(v.Length())
 }
 
+// Caught, deferred, makes an error of what JavaScript throws.
+func Caught(err *error) {
+	switch p := recover().(type) {
+	case nil:
+	case js.Error:
+		*err = p
+	default:
+		panic(p)
+	}
+}
+
 // A readerAt reads pieces of a file without copying the rest.
 type readerAt struct {
 	file   js.Value
@@ -73,15 +94,7 @@ type readerAt struct {
 }
 
 func (r readerAt) ReadAt(p []byte, at int64) (n int, err error) {
-	defer func() {
-		switch p := recover().(type) {
-		case nil:
-		case js.Error: // thrown by read
-			n, err = 0, p
-		default:
-			panic(p)
-		}
-	}()
+	defer Caught(&err)
 	if r.method == "subarray" && at >= int64(r.file.Length()) { // which it takes for the end
 		return 0, io.EOF
 	}
