@@ -10,6 +10,8 @@ export interface Start {
   release: Parameters<typeof fetchProgram>[1];
   /** That it does nothing, and hands out nothing. */
   idle?: true;
+  /** That it is started as Go's documentation says, not as the package does. */
+  plain?: true;
 }
 
 /** What a start took, in milliseconds: until the module is there, and until the program has run. */
@@ -18,9 +20,12 @@ export interface Started {
   run: number;
 }
 
-addEventListener("message", async ({ data: { url, release, idle } }: MessageEvent<Start>) => {
+addEventListener("message", async ({ data: { url, release, idle, plain } }: MessageEvent<Start>) => {
   const began = performance.now();
-  const module = await fetchProgram(url, release, 60_000, new AbortController().signal);
+  const { signal } = new AbortController();
+  const module = plain
+    ? await WebAssembly.compileStreaming(fetch(url))
+    : await fetchProgram(url, release, 60_000, signal);
   const loaded = performance.now();
   await Engine.start(module).catch((error: unknown) => {
     // That it handed out nothing is found when it has run.

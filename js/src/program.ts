@@ -3,7 +3,11 @@ import { digest } from "./digest.js";
 import { download } from "./download.js";
 import { PresealError } from "./errors.js";
 import { type Release, version } from "./release.js";
+import { put, take } from "./shelf.js";
 import { within } from "./wait.js";
+
+/** What messages call a program. */
+const what = "engine";
 
 /** What a program's functions return: a value, or an error. After a fatal one the program is of no more use. */
 export type Result<T> = { ok: T } | { error: { code: string; message: string; fatal?: boolean } };
@@ -97,24 +101,47 @@ export class Program<A extends Functions> {
 }
 
 /**
- * Fetches and compiles a program, and holds its bytes against the digest that the package was built with, at the same
- * time: nothing of other bytes ever runs. (With `integrity` in the request, `compileStreaming` would see no byte before
- * the last one either, takes longer in Chromium, and shows no progress.)
+ * Takes a program from the shelf, or fetches it and puts it there. Its bytes are held against the digest that the package
+ * was built with, wherever they come from.
  *
  * @throws PresealError `network`, `timeout`, `server`, `integrity` or `engine-failed`; the signal's reason.
  */
 export async function fetchProgram(
   url: string,
-  { size, sha384 }: Release,
+  release: Release,
   timeout: number,
   signal: AbortSignal,
   onProgress: (loaded: number) => void = () => {},
 ): Promise<WebAssembly.Module> {
-  const what = "engine";
+  const { size } = release;
+  const kept = await take(url, size);
+  if (kept) {
+    const module = await compile(kept, release, timeout, signal).catch((error: unknown) => {
+      signal.throwIfAborted();
+      if (!(error instanceof PresealError) || error.code !== "integrity") throw error;
+      return undefined; // they have changed on the shelf, or belong to another version
+    });
+    if (module) {
+      onProgress(size);
+      return module;
+    }
+  }
   const bytes = await download(url, { what, limit: size, timeout, signal, onProgress }).catch((error: unknown) => {
     throw error instanceof PresealError && error.code === "too-large" ? otherBytes() : error;
   });
   if (bytes.length < size) throw new PresealError("network", `engine: ${bytes.length} of ${size} bytes arrived`);
+  const module = await compile(bytes, release, timeout, signal);
+  put(url, bytes); // without waiting for it
+  return module;
+}
+
+/** Compiles a program while its bytes are verified: nothing of other bytes ever runs. */
+async function compile(
+  bytes: Uint8Array<ArrayBuffer>,
+  { sha384 }: Release,
+  timeout: number,
+  signal: AbortSignal,
+): Promise<WebAssembly.Module> {
   const compiled = within(3 * timeout, what, signal, () => WebAssembly.compile(bytes));
   compiled.catch(() => {}); // not of interest if these are other bytes
   if ((await digest("SHA-384", bytes)) !== sha384) throw otherBytes();
