@@ -53,7 +53,7 @@ function serve({ stage }: Ground, name: string, file: Buffer): Start {
   const url = `/bench/${name}.wasm`;
   const headers = { "Content-Type": "application/wasm", "Cache-Control": "max-age=3600" };
   stage.routes.set(url, (_, response) => response.writeHead(200, headers).end(file));
-  return { url, release: { size: file.length, sha384: createHash("sha384").update(file).digest("hex") } };
+  return { url, release: { size: file.length, sha256: createHash("sha256").update(file).digest("hex") } };
 }
 
 /** Starts a program in a new page, whose process has nothing of it yet. */

@@ -39,5 +39,5 @@ writeFileSync(join(dist, "LICENSE-THIRD-PARTY"), thirdParty(root, Object.keys(me
 
 function releaseOf(name) {
   const wasm = readFileSync(join(dist, name));
-  return { size: wasm.length, sha384: createHash("sha384").update(wasm).digest("hex") };
+  return { size: wasm.length, sha256: createHash("sha256").update(wasm).digest("hex") };
 }

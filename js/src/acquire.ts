@@ -155,7 +155,7 @@ function newest(a: Mark | undefined, b: Mark | undefined): Mark | undefined {
 
 /** Whether the bytes are the file by its name. The engine leaves what only candidates need for later, and this does not. */
 async function isFile(bytes: Uint8Array<ArrayBuffer>, { file }: ManifestInfo): Promise<boolean> {
-  return file.startsWith(await digest("SHA-256", bytes));
+  return file.startsWith(await digest(bytes));
 }
 
 function isSame(a: Uint8Array, b: Uint8Array): boolean {

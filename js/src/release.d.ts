@@ -4,8 +4,8 @@
 export interface Release {
   /** Bytes. */
   size: number;
-  /** The SHA-384 digest in hexadecimal. */
-  sha384: string;
+  /** The SHA-256 digest in hexadecimal. */
+  sha256: string;
 }
 
 /** The version of this package, and of the programs that belong to it. */

@@ -92,6 +92,6 @@ async function isVerifierKey(text: unknown): Promise<boolean> {
   if (name === undefined || base64 === undefined) return false;
   const key = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
   const hashed = new Blob([name, "\n", key]);
-  const value = await digest("SHA-256", new Uint8Array(await hashed.arrayBuffer()));
+  const value = await digest(new Uint8Array(await hashed.arrayBuffer()));
   return key[0] === ED25519 && value.slice(0, 8) === hash;
 }
