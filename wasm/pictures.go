@@ -28,7 +28,7 @@ type pictures struct {
 }
 
 const (
-	maxStrip = 1 << 20 // bytes of RGBA
+	maxStrip = 1 << 20 // bytes of pixels
 	maxPart  = 8 << 20 // bytes of a file
 )
 
@@ -86,13 +86,23 @@ func (p *pictures) decode(args []js.Value) (any, error) {
 	return map[string]any{}, nil
 }
 
-// rows(rgba: Uint8Array, width, height, from): the rows of a picture of
-// straight-alpha RGBA from number from on, for the next check. At 0 another
-// picture begins.
+// layouts are the ways in which browsers hand out pixels, by their names.
+var layouts = map[string]media.Layout{
+	"rgba": media.RGBA, "bgra": media.BGRA, "bgrx": media.BGRX, "luma": media.Luma, "video-luma": media.VideoLuma,
+}
+
+// rows(pixels: Uint8Array, layout, width, height, from): the rows of a picture
+// from number from on, for the next check, and whether all rows so far are
+// opaque. At 0 another picture begins.
 func (p *pictures) rows(args []js.Value) (any, error) {
-	if args[3].Int() == 0 {
+	width, height, from := args[2].Int(), args[3].Int(), args[4].Int()
+	layout, isKnown := layouts[args[1].String()]
+	if !isKnown {
+		return nil, fmt.Errorf("pixels as %.20q", args[1].String())
+	}
+	if from == 0 {
 		p.decoded = nil
-		if err := p.reducer.Reset(args[1].Int(), args[2].Int()); err != nil {
+		if err := p.reducer.Reset(layout, width, height); err != nil {
 			return nil, err
 		}
 	}
@@ -104,8 +114,9 @@ func (p *pictures) rows(args []js.Value) (any, error) {
 	if err := p.reducer.Write(strip); err != nil {
 		return nil, err
 	}
-	if width, height := args[1].Int(), args[2].Int(); args[3].Int()+len(strip)/(4*width) < height {
-		return map[string]any{}, nil
+	taken := map[string]any{"opaque": p.reducer.Opaque()}
+	if from+len(strip)/(layout.Size()*width) < height {
+		return taken, nil
 	}
 	white, black, err := p.reducer.Luma()
 	if err != nil {
@@ -114,7 +125,7 @@ func (p *pictures) rows(args []js.Value) (any, error) {
 	if p.decoded = append(p.decoded[:0], white); black != nil {
 		p.decoded = append(p.decoded, *black)
 	}
-	return map[string]any{}, nil
+	return taken, nil
 }
 
 // planes([{width, height, samples: Uint8Array}]): a picture that the other

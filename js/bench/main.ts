@@ -1,5 +1,6 @@
 // make bench-browser: how long a check takes beside createImageBitmap of the same file, and what it costs the page. Further
-// arguments choose parts; ROUNDS is how often each file is measured.
+// arguments choose parts; ROUNDS is how often each file is measured, FILES a
+// regular expression of the files' names.
 
 import { readFile } from "node:fs/promises";
 import { cpus } from "node:os";
@@ -19,7 +20,8 @@ const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(par
 const rounds = Number(process.env.ROUNDS ?? 7);
 
 const folder = join(root, "js", "bench");
-const { subjects, said } = await makeFiles(root, join(folder, "files"));
+const { subjects: all, said } = await makeFiles(root, join(folder, "files"));
+const subjects = all.filter(({ name }) => new RegExp(process.env.FILES ?? "").test(name));
 const bundle = { bundle: true, format: "esm", logLevel: "error" } as const;
 await build({
   ...bundle,

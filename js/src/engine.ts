@@ -38,6 +38,12 @@ export interface Plane {
   samples: Uint8Array;
 }
 
+/**
+ * What pixels are: four bytes each, with straight alpha (`rgba`, `bgra`) or none (`bgrx`); or one byte of luma each, 0 to 255
+ * (`luma`) or 16 to 235 (`video-luma`).
+ */
+export type Layout = "rgba" | "bgra" | "bgrx" | "luma" | "video-luma";
+
 /** A file as the engine checks it: its digest, and whether the picture that was given last belongs to it. */
 export interface Query {
   sha256: Uint8Array;
@@ -62,8 +68,14 @@ export interface Api {
   digest(part: Uint8Array, at: number): Result<{ sha256: Uint8Array }>;
   /** A JPEG becomes the picture for the next check. */
   decode(file: Source, orientation: number): Result<object>;
-  /** Rows of straight-alpha RGBA, the first of them number `from`, become it; at 0 another picture begins. */
-  rows(rgba: Uint8ClampedArray | Uint8Array, width: number, height: number, from: number): Result<object>;
+  /** Rows, the first of them number `from`, become it; at 0 another picture begins. Says whether all so far are opaque. */
+  rows(
+    pixels: Uint8ClampedArray | Uint8Array,
+    layout: Layout,
+    width: number,
+    height: number,
+    from: number,
+  ): Result<{ opaque: boolean }>;
   /** What decoders.wasm made becomes it: the picture over white, and over black if it is transparent. */
   planes(planes: Plane[]): Result<object>;
   check(query: Query): Result<Finding>;

@@ -3,6 +3,7 @@ import type { Desk } from "./check.js";
 import { decode, Undecodable } from "./decode.js";
 import { type Engine, EngineError, type Sniffed } from "./engine.js";
 import { FALLBACK_FORMATS } from "./fallback.js";
+import { copyRows, type TakeRows } from "./frame.js";
 import { type Reading, Slices, Unreadable } from "./read.js";
 import { isUnsupportedReason, type Outcome, type Report } from "./verdict.js";
 
@@ -17,8 +18,8 @@ const RARE: readonly string[] = ["avif", "heic", "tiff"];
 
 /**
  * Finds out what a file is by its content, and gives the engine its picture for the next check, upright: a JPEG is decoded by
- * the engine itself; what the browser decodes is drawn and read back in strips; where the canvas falsifies that, other
- * decoders take its place.
+ * the engine itself; of what the browser decodes the samples are copied, or it is drawn and read back, in strips; where the canvas
+ * falsifies that, other decoders take its place.
  *
  * @returns why the file has no picture that can be checked here, if so.
  * @throws Unreadable; PresealError; EngineError; the signal's reason.
@@ -62,8 +63,10 @@ async function seeOther(
   }
   const decoded = await decode(file.data, `image/${format}`, 3 * desk.timeout, desk.signal);
   report.decoder = decoded.decoder;
+  const take: TakeRows = (...rows) => engine.call("rows", ...rows);
   try {
-    readBack(decoded.picture, decoded, (...strip) => engine.call("rows", ...strip));
+    const isCopied = "copyTo" in decoded.picture && (await copyRows(decoded.picture, take));
+    if (!isCopied) readBack(decoded.picture, decoded, take);
   } catch (error) {
     throw error instanceof DOMException ? new Undecodable(error, true) : error;
   } finally {

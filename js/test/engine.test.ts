@@ -60,7 +60,7 @@ async function opened(): Promise<Engine> {
 function check(engine: Engine, sha256: Uint8Array, { rgba, width, height }: ReturnType<typeof picture>): Finding {
   const rows = Math.ceil(height / 3);
   for (let y = 0; y < height; y += rows) {
-    engine.call("rows", rgba.subarray(4 * width * y, 4 * width * (y + rows)), width, height, y);
+    engine.call("rows", rgba.subarray(4 * width * y, 4 * width * (y + rows)), "rgba", width, height, y);
   }
   return engine.call("check", { sha256, now: Date.now(), decoded: true });
 }
@@ -263,9 +263,11 @@ test("planes that are none are refused, and an incomplete picture is not checked
   ]) {
     assert.throws(() => engine.call("planes", planes), code("invalid"));
   }
-  engine.call("rows", new Uint8Array(64), 4, 8, 0);
+  assert.deepEqual(engine.call("rows", new Uint8Array(64), "bgrx", 4, 8, 0), { opaque: true });
+  assert.deepEqual(engine.call("rows", new Uint8Array(64), "bgra", 4, 8, 0), { opaque: false });
   assert.throws(() => engine.call("check", { sha256: never, now: Date.now(), decoded: true }), code("invalid"));
-  assert.throws(() => engine.call("rows", new Uint8Array(80), 4, 8, 4), code("undecodable"));
+  assert.throws(() => engine.call("rows", new Uint8Array(80), "bgra", 4, 8, 4), code("undecodable"));
+  assert.throws(() => engine.call("rows", new Uint8Array(64), "cmyk" as "rgba", 4, 8, 0), code("invalid"));
 });
 
 test("sniff tells what a file is by its content", async () => {

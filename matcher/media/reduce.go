@@ -2,8 +2,6 @@ package media
 
 import (
 	"encoding/binary"
-	"image"
-	"image/color"
 
 	"github.com/preseal/preseal/matcher/phash"
 )
@@ -26,7 +24,7 @@ const (
 // the picture is really transparent, black shows it over black; else it is nil.
 func FromRGBA(pix []byte, w, h int) (white phash.Luma, black *phash.Luma, err error) {
 	var r Reducer
-	if err := r.Reset(w, h); err != nil {
+	if err := r.Reset(RGBA, w, h); err != nil {
 		return phash.Luma{}, nil, err
 	}
 	if err := r.Write(pix); err != nil {
@@ -35,69 +33,11 @@ func FromRGBA(pix []byte, w, h int) (white phash.Luma, black *phash.Luma, err er
 	return r.Luma()
 }
 
-// FromImage reduces a decoded picture like FromRGBA and turns it upright:
-// orientation is the EXIF value, 1 to 8; others count as 1.
-func FromImage(img image.Image, orientation int) (white phash.Luma, black *phash.Luma, err error) {
-	b := img.Bounds()
-	w, h := b.Dx(), b.Dy()
-	var r Reducer
-	if err := r.Reset(w, h); err != nil {
-		return phash.Luma{}, nil, err
-	}
-	row := make([]byte, 4*w)
-	palette := straight(img)
-	for y := b.Min.Y; y < b.Max.Y; y++ {
-		switch img := img.(type) {
-		case *image.YCbCr:
-			at := img.YOffset(b.Min.X, y)
-			r.grey(img.Y[at : at+w])
-		case *image.Gray:
-			at := img.PixOffset(b.Min.X, y)
-			r.grey(img.Pix[at : at+w])
-		case *image.NRGBA:
-			at := img.PixOffset(b.Min.X, y)
-			r.rgba(img.Pix[at : at+4*w])
-		case *image.Paletted:
-			at := img.PixOffset(b.Min.X, y)
-			for x, i := range img.Pix[at : at+w] {
-				copy(row[4*x:], palette[i][:])
-			}
-			r.rgba(row)
-		default:
-			for x := range w {
-				c := color.NRGBAModel.Convert(img.At(b.Min.X+x, y)).(color.NRGBA)
-				row[4*x], row[4*x+1], row[4*x+2], row[4*x+3] = c.R, c.G, c.B, c.A
-			}
-			r.rgba(row)
-		}
-	}
-	if white, black, err = r.Luma(); err != nil {
-		return phash.Luma{}, nil, err
-	}
-	white = upright(white, orientation)
-	if black != nil {
-		turned := upright(*black, orientation)
-		black = &turned
-	}
-	return white, black, nil
-}
-
-// straight returns the colours of a picture with a palette, with straight
-// alpha; those that it lacks are transparent.
-func straight(img image.Image) (colours [256][4]byte) {
-	if img, ok := img.(*image.Paletted); ok {
-		for i, c := range img.Palette[:min(len(img.Palette), 256)] {
-			c := color.NRGBAModel.Convert(c).(color.NRGBA)
-			colours[i] = [4]byte{c.R, c.G, c.B, c.A}
-		}
-	}
-	return colours
-}
-
 // A Reducer does what FromRGBA does, of a picture that comes in strips, and
 // reuses its memory: after the largest picture it allocates nothing. It begins
 // with Reset and is not safe for concurrent use.
 type Reducer struct {
+	layout               Layout
 	w, h, boxesX, boxesY int
 	rows                 int   // taken so far, of h
 	edges                []int // boxesX+1 columns where boxes begin
@@ -105,7 +45,8 @@ type Reducer struct {
 	// Opaque pixels are added up two at a time: a word holds four 16-bit sums,
 	// red and blue (or green and alpha) of even and of odd columns. A grain is
 	// 1, 2 or 4 such words beside each other, which share a sum where they lie
-	// in one box anyway: loading and storing sums takes most of the time.
+	// in one box anyway: loading and storing sums takes most of the time. Of luma,
+	// redBlue holds even columns and greenAlpha odd ones, eight to two words.
 	// packed counts the words in each sum since they were spread over the boxes.
 	grain               int
 	redBlue, greenAlpha []uint64
@@ -116,19 +57,24 @@ type Reducer struct {
 	white, black []uint16
 	overBlack    phash.Luma
 	missing      uint64 // alpha lacking in the whole picture
+	seeThrough   bool   // some alpha lacks
 }
 
 // Reset begins a picture of w×h pixels. The planes of the one before are no
 // longer valid.
-func (r *Reducer) Reset(w, h int) error {
+func (r *Reducer) Reset(layout Layout, w, h int) error {
 	if err := checkSize(w, h); err != nil {
 		return err
 	}
+	r.layout = layout
 	_, r.grain = boxWidth(w)
 	r.edges = columns(r.edges[:0], w)
 	r.w, r.h, r.boxesX, r.boxesY = w, h, len(r.edges)-1, boxRows(h)
-	r.rows, r.packed, r.missing = 0, 0, 0
+	r.rows, r.packed, r.missing, r.seeThrough = 0, 0, 0, false
 	sums := (w + 2*r.grain - 1) / (2 * r.grain)
+	if layout.isLuma() {
+		sums = (w + 7) / 8
+	}
 	for _, buf := range []*[]uint64{&r.redBlue, &r.greenAlpha} {
 		*buf = zeros(*buf, sums)
 	}
@@ -151,18 +97,21 @@ func zeros(buf []uint64, n int) []uint64 {
 	return buf[:n]
 }
 
-// Write takes the next rows of straight-alpha RGBA, four bytes a pixel: whole
-// rows, as many as there are in rgba.
-func (r *Reducer) Write(rgba []byte) error {
-	if len(rgba) > 4*r.w*(r.h-r.rows) || r.w == 0 || len(rgba)%(4*r.w) != 0 {
+// Write takes the next rows: whole ones, as many as there are in pix.
+func (r *Reducer) Write(pix []byte) error {
+	length := r.layout.Size() * r.w
+	if len(pix) > length*(r.h-r.rows) || r.w == 0 || len(pix)%length != 0 {
 		return fail(Undecodable, "%d bytes are not rows of a picture of %d×%d pixels, of which %d have come",
-			len(rgba), r.w, r.h, r.rows)
+			len(pix), r.w, r.h, r.rows)
 	}
-	for ; len(rgba) > 0; rgba = rgba[4*r.w:] {
-		r.rgba(rgba[:4*r.w])
+	for ; len(pix) > 0; pix = pix[length:] {
+		r.row(pix[:length])
 	}
 	return nil
 }
+
+// Opaque reports whether every row so far is opaque.
+func (r *Reducer) Opaque() bool { return !r.seeThrough }
 
 // Luma returns the planes of a picture whose rows have all come, like FromRGBA.
 // They are valid until the next Reset. It counts as really transparent where a
@@ -210,19 +159,24 @@ func columns(buf []int, w int) []int {
 // other, but for a row.
 func boxRows(h int) int { return h / max(1, h/detail) }
 
-// rgba takes the next row, four bytes a pixel.
-func (r *Reducer) rgba(row []byte) {
+// row takes the next row.
+func (r *Reducer) row(row []byte) {
 	const most = 257 // how often 255 fits into 16 bits
 	if r.packed+r.grain > most {
 		r.spread()
 	}
 	// Nearly all rows are opaque: they are added at once, and taken away again
 	// where one turns out not to be.
-	if r.add(row) {
+	switch {
+	case r.layout.isLuma():
+		r.addLuma(row)
+		r.packed++
+	case r.add(row) || r.layout == BGRX:
 		r.packed += r.grain
-	} else {
+	default:
 		r.subtract(row)
 		r.transparent(row)
+		r.seeThrough = true
 	}
 	r.endRow()
 }
@@ -292,6 +246,10 @@ func (r *Reducer) spread() {
 	if r.packed == 0 {
 		return
 	}
+	if r.layout.isLuma() {
+		r.spreadLuma()
+		return
+	}
 	for i := range r.luma {
 		var red, green, blue, cover uint64
 		from, to := r.edges[i], r.edges[i+1]
@@ -309,6 +267,9 @@ func (r *Reducer) spread() {
 			green += ga & 0x0000ffff_0000ffff
 			cover += ga >> 16 & 0x0000ffff_0000ffff
 		}
+		if r.layout != RGBA {
+			red, blue = blue, red
+		}
 		r.luma[i] += 255 * (lumaR*both(red) + lumaG*both(green) + lumaB*both(blue))
 		r.cover[i] += both(cover)
 	}
@@ -321,28 +282,18 @@ func (r *Reducer) spread() {
 func both(v uint64) uint64 { return v&0xffffffff + v>>32 }
 
 func (r *Reducer) transparent(row []byte) {
+	first, third := uint64(lumaR), uint64(lumaB)
+	if r.layout != RGBA {
+		first, third = third, first
+	}
 	for i := range r.luma {
 		box := row[4*r.edges[i] : 4*r.edges[i+1]]
 		for ; len(box) >= 4; box = box[4:] {
 			a := uint64(box[3])
-			r.luma[i] += a * (lumaR*uint64(box[0]) + lumaG*uint64(box[1]) + lumaB*uint64(box[2]))
+			r.luma[i] += a * (first*uint64(box[0]) + lumaG*uint64(box[1]) + third*uint64(box[2]))
 			r.cover[i] += a
 		}
 	}
-}
-
-// grey takes the next row, one opaque luma sample a pixel.
-func (r *Reducer) grey(row []byte) {
-	for i := range r.luma {
-		box := row[r.edges[i]:r.edges[i+1]]
-		sum := uint64(0)
-		for _, v := range box {
-			sum += uint64(v)
-		}
-		r.luma[i] += 255 << 16 * sum
-		r.cover[i] += 255 * uint64(len(box))
-	}
-	r.endRow()
 }
 
 // endRow closes the band of boxes if it is complete.
@@ -357,6 +308,9 @@ func (r *Reducer) endRow() {
 	for i, l := range r.luma {
 		pixels := uint64((r.edges[i+1] - r.edges[i]) * (to - from))
 		missing := 255*pixels - r.cover[i]
+		if r.layout.isOpaque() {
+			missing = 0
+		}
 		r.missing += missing
 		// One sample is luma / (255 alpha × 65536 weight × pixels), times White.
 		r.black = append(r.black, sample(l/255, pixels))
