@@ -43,7 +43,7 @@ func sniff(args []js.Value) (any, error) {
 		"format": info.Format, "width": info.Width, "height": info.Height, "orientation": info.Orientation,
 	}
 	if info.Format == "jpeg" {
-		sniffed["scale"] = media.Scale(info.Width, info.Height)
+		sniffed["scale"], sniffed["progressive"] = media.Scale(info.Width, info.Height), info.Progressive
 	}
 	var unfit *media.Error
 	if errors.As(err, &unfit) {

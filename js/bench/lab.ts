@@ -21,9 +21,10 @@ export async function open(options: OpenOptions): Promise<void> {
   matcher = await Matcher.open(options);
 }
 
-/** Fetches a file and keeps it. */
+/** Fetches a file and keeps it, with the type that its name gives a file which somebody picks. */
 export async function load(name: string, url: string): Promise<void> {
-  files.set(name, new File([await (await fetch(url)).blob()], name));
+  const type = `image/${url.split(".").at(-1)?.replace("jpg", "jpeg")}`;
+  files.set(name, new File([await (await fetch(url)).blob()], name, { type }));
 }
 
 /** Lets go of all files. */

@@ -27,6 +27,8 @@ export interface Sniffed {
   orientation: number;
   /** A JPEG is decoded at 1/scale of its size. */
   scale?: number;
+  /** Of a JPEG: whether a part of the file is enough to make a picture of. */
+  progressive?: boolean;
   /** Why the picture is not looked at: one of the reasons of `unsupported`. */
   unfit?: string;
 }

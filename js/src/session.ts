@@ -1,4 +1,5 @@
 import { type Acquired, fromPublisher, fromStore, type Quest } from "./acquire.js";
+import { Digester } from "./beside.js";
 import { isTruthful } from "./canvas.js";
 import { check, type Desk } from "./check.js";
 import { Fallback } from "./fallback.js";
@@ -26,6 +27,7 @@ export class Session {
   readonly #settings: Settings;
   readonly #updater: Updater;
   readonly #fallback: Fallback;
+  readonly #digester = new Digester();
   #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(settings: Settings, updater: Updater, fallback: Fallback) {
@@ -81,6 +83,7 @@ export class Session {
       },
       inTurn: (work) => this.#inTurn(work, signal),
       fallback: this.#fallback,
+      digester: this.#digester,
       confirm,
       confirmation,
       timeout,
