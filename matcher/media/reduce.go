@@ -33,18 +33,18 @@ type Reducer struct {
 	edges                []int // boxesX+1 columns where boxes begin
 
 	// Opaque pixels are added up two at a time: a word holds four 16-bit sums,
-	// red and blue (or green and alpha) of even and of odd columns. A grain is
-	// 1, 2 or 4 such words beside each other, which share a sum where they lie
-	// in one box anyway: loading and storing sums takes most of the time. Of luma
-	// see addLuma. packed counts the rows in the sums since they were spread
-	// over the boxes; a row adds up to step × 255 to a sum.
-	grain, step         int
-	redBlue, greenAlpha []uint64
-	packed              int
-	luma                []uint64 // of each box: luma of opaque rows, 255 × 65536 a pixel at most
-	cover               []uint64 // of each box: alpha
-	glass               []uint64 // of each box: alpha × luma of transparent rows
-	isGlass             bool     // the band has transparent rows
+	// red and blue of even and of odd columns, and another those of green, a byte
+	// further left. A grain is 1, 2 or 4 such words beside each other, which share
+	// a sum where they lie in one box anyway: loading and storing sums takes most
+	// of the time. Of luma see addLuma. packed counts the rows in the sums since
+	// they were spread over the boxes; a row adds up to step × 255 to a sum.
+	grain, step    int
+	redBlue, green []uint64
+	packed         int
+	luma           []uint64 // of each box: luma of opaque rows, 255 × 65536 a pixel at most
+	cover          []uint64 // of each box: alpha
+	glass          []uint64 // of each box: alpha × luma of transparent rows
+	isGlass        bool     // the band has transparent rows
 
 	white     []uint16
 	black     []uint16 // nil as long as it is no other
@@ -68,7 +68,7 @@ func (r *Reducer) Reset(layout Layout, w, h int) error {
 	if layout.isLuma() {
 		sums, r.step = (w+7)/8, min(r.grain, 2)
 	}
-	for _, buf := range []*[]uint64{&r.redBlue, &r.greenAlpha} {
+	for _, buf := range []*[]uint64{&r.redBlue, &r.green} {
 		*buf = zeros(*buf, sums)
 	}
 	for _, buf := range []*[]uint64{&r.luma, &r.cover, &r.glass} {
@@ -190,7 +190,7 @@ func (r *Reducer) spread(done int) {
 		r.spreadColours(done)
 	}
 	clear(r.redBlue)
-	clear(r.greenAlpha)
+	clear(r.green)
 	r.packed = 0
 }
 

@@ -6,54 +6,73 @@ const (
 	// BT.601 luma in 1/65536, as image/color has it too.
 	lumaR, lumaG, lumaB = 19595, 38470, 7471
 
-	evens = 0x00ff00ff00ff00ff // every other byte of eight
-	pairs = 0x0000ffff0000ffff // every other sum of four
-	alpha = 0xff000000ff000000 // the alpha bytes of two pixels
+	evens  = 0x00ff00ff00ff00ff // every other byte of eight
+	greens = 0x0000ff000000ff00 // the green bytes of two pixels
+	pairs  = 0x0000ffff0000ffff // every other sum of four
+	alpha  = 0xff000000ff000000 // the alpha bytes of two pixels
 )
 
 // add adds a row and reports whether it is opaque.
 func (r *Reducer) add(row []byte) bool {
 	all, i := uint64(alpha), 0
-	redBlue, greenAlpha := r.redBlue, r.greenAlpha[:len(r.redBlue)]
+	redBlue, green := r.redBlue, r.green[:len(r.redBlue)]
 	// Arrays of a known length: one check of bounds for all their elements.
 	switch r.grain {
 	case 4:
-		for ; 32*i+32 <= len(row); i++ {
-			p := (*[32]byte)(row[32*i:])
+		for ; 32*i+64 <= len(row); i += 2 {
+			p := (*[64]byte)(row[32*i:])
+			rb, g := (*[2]uint64)(redBlue[i:]), (*[2]uint64)(green[i:])
 			a, b := binary.LittleEndian.Uint64(p[:8]), binary.LittleEndian.Uint64(p[8:])
 			c, d := binary.LittleEndian.Uint64(p[16:]), binary.LittleEndian.Uint64(p[24:])
-			redBlue[i] += a&evens + b&evens + c&evens + d&evens
-			greenAlpha[i] += a>>8&evens + b>>8&evens + c>>8&evens + d>>8&evens
+			rb[0] += a&evens + b&evens + c&evens + d&evens
+			g[0] += a&greens + b&greens + c&greens + d&greens
+			all &= a & b & c & d
+			a, b = binary.LittleEndian.Uint64(p[32:]), binary.LittleEndian.Uint64(p[40:])
+			c, d = binary.LittleEndian.Uint64(p[48:]), binary.LittleEndian.Uint64(p[56:])
+			rb[1] += a&evens + b&evens + c&evens + d&evens
+			g[1] += a&greens + b&greens + c&greens + d&greens
 			all &= a & b & c & d
 		}
 	case 2:
-		for ; 16*i+32 <= len(row); i += 2 {
-			p := (*[32]byte)(row[16*i:])
-			rb, ga := (*[2]uint64)(redBlue[i:]), (*[2]uint64)(greenAlpha[i:])
+		for ; 16*i+64 <= len(row); i += 4 {
+			p := (*[64]byte)(row[16*i:])
+			rb, g := (*[4]uint64)(redBlue[i:]), (*[4]uint64)(green[i:])
 			a, b := binary.LittleEndian.Uint64(p[:8]), binary.LittleEndian.Uint64(p[8:])
 			c, d := binary.LittleEndian.Uint64(p[16:]), binary.LittleEndian.Uint64(p[24:])
 			rb[0] += a&evens + b&evens
-			ga[0] += a>>8&evens + b>>8&evens
+			g[0] += a&greens + b&greens
 			rb[1] += c&evens + d&evens
-			ga[1] += c>>8&evens + d>>8&evens
+			g[1] += c&greens + d&greens
+			all &= a & b & c & d
+			a, b = binary.LittleEndian.Uint64(p[32:]), binary.LittleEndian.Uint64(p[40:])
+			c, d = binary.LittleEndian.Uint64(p[48:]), binary.LittleEndian.Uint64(p[56:])
+			rb[2] += a&evens + b&evens
+			g[2] += a&greens + b&greens
+			rb[3] += c&evens + d&evens
+			g[3] += c&greens + d&greens
 			all &= a & b & c & d
 		}
 	default:
-		for ; 8*i+16 <= len(row); i += 2 {
-			p := (*[16]byte)(row[8*i:])
-			rb, ga := (*[2]uint64)(redBlue[i:]), (*[2]uint64)(greenAlpha[i:])
+		for ; 8*i+32 <= len(row); i += 4 {
+			p := (*[32]byte)(row[8*i:])
+			rb, g := (*[4]uint64)(redBlue[i:]), (*[4]uint64)(green[i:])
 			a, b := binary.LittleEndian.Uint64(p[:8]), binary.LittleEndian.Uint64(p[8:])
+			c, d := binary.LittleEndian.Uint64(p[16:]), binary.LittleEndian.Uint64(p[24:])
 			rb[0] += a & evens
-			ga[0] += a >> 8 & evens
+			g[0] += a & greens
 			rb[1] += b & evens
-			ga[1] += b >> 8 & evens
-			all &= a & b
+			g[1] += b & greens
+			rb[2] += c & evens
+			g[2] += c & greens
+			rb[3] += d & evens
+			g[3] += d & greens
+			all &= a & b & c & d
 		}
 	}
 	for j := i * r.grain; 8*j < len(row); j++ {
 		two := pair(row, j)
 		redBlue[j/r.grain] += two & evens
-		greenAlpha[j/r.grain] += two >> 8 & evens
+		green[j/r.grain] += two & greens
 		if 8*j+4 == len(row) {
 			two |= 0xff << 56 // no pixel is there
 		}
@@ -67,7 +86,7 @@ func (r *Reducer) subtract(row []byte) {
 	for j := 0; 8*j < len(row); j++ {
 		two := pair(row, j)
 		r.redBlue[j/r.grain] -= two & evens
-		r.greenAlpha[j/r.grain] -= two >> 8 & evens
+		r.green[j/r.grain] -= two & greens
 	}
 }
 
@@ -94,8 +113,8 @@ func (r *Reducer) spreadColours(done int) {
 		from, to := r.edges[i], r.edges[i+1]
 		sum := uint64(0)
 		for x := from &^ 1; x < to; x += 2 * r.grain {
-			rb, ga := r.redBlue[x/2/r.grain], r.greenAlpha[x/2/r.grain]
-			two := first*(rb&pairs) + third*(rb>>16&pairs) + lumaG*(ga&pairs)
+			rb, g := r.redBlue[x/2/r.grain], r.green[x/2/r.grain]
+			two := first*(rb&pairs) + third*(rb>>16&pairs) + lumaG*(g>>8)
 			if x < from { // the even column belongs to the box before
 				two &^= 0xffffffff
 			}
@@ -116,19 +135,18 @@ func (r *Reducer) colourBand(white []uint16, width, rows int) int {
 	by := divisorOf(uint64(width * rows))
 	if width == 1 {
 		white = white[:len(white)&^1]
-		redBlue, greenAlpha := r.redBlue[:len(white)/2], r.greenAlpha[:len(white)/2]
+		redBlue, green := r.redBlue[:len(white)/2], r.green[:len(white)/2]
 		for i, rb := range redBlue {
-			ga, out := greenAlpha[i], (*[2]uint16)(white[2*i:])
-			two := first*(rb&pairs) + third*(rb>>16&pairs) + lumaG*(ga&pairs)
+			g, out := green[i], (*[2]uint16)(white[2*i:])
+			two := first*(rb&pairs) + third*(rb>>16&pairs) + lumaG*(g>>8)
 			out[0] = by.sample(two & 0xffffffff)
 			out[1] = by.sample(two >> 32)
 		}
 		return len(white)
 	}
-	redBlue, greenAlpha := r.redBlue[:len(white)], r.greenAlpha[:len(white)]
+	redBlue, green := r.redBlue[:len(white)], r.green[:len(white)]
 	for i, rb := range redBlue {
-		ga := greenAlpha[i]
-		white[i] = by.sample(both(first*(rb&pairs) + third*(rb>>16&pairs) + lumaG*(ga&pairs)))
+		white[i] = by.sample(both(first*(rb&pairs) + third*(rb>>16&pairs) + lumaG*(green[i]>>8)))
 	}
 	return len(white)
 }
