@@ -21,18 +21,19 @@ type Frame = VideoFrame & { readonly rotation?: number; readonly flip?: boolean 
 let strip = new Uint8Array();
 
 /**
- * Hands out a frame's samples as they were decoded, in strips from top to bottom, which takes a tenth of the time that drawing
- * does: colours, or luma alone if that is a plane of its own.
+ * Hands out a frame's samples as they were decoded, in strips from top to bottom: colours, or luma alone if that is a plane of its
+ * own. It takes a tenth of the time that drawing does, and gives the engine what `preseal build` has. `isUpright` says that
+ * the file does not want its picture turned.
  *
- * @returns whether it did. A frame has to be drawn if it is to be turned, or the browser does not say; if its colours are of
- * another kind; and if it is transparent, because browsers differ in whether colours are multiplied by alpha.
+ * @returns whether it did. A frame has to be drawn if it is to be turned, which older browsers do not say; if its colours are
+ * of another kind; and if it is transparent, because browsers differ in whether colours are multiplied by alpha.
  * @throws DOMException.
  */
-export async function copyRows(frame: Frame, take: TakeRows): Promise<boolean> {
+export async function copyRows(frame: Frame, isUpright: boolean, take: TakeRows): Promise<boolean> {
   const layout = layoutOf(frame);
   const { x, y, width, height } = frame.visibleRect ?? new DOMRectReadOnly();
-  const isUpright = frame.rotation === 0 && frame.flip === false;
-  if (!layout || !isUpright || width !== frame.displayWidth || height !== frame.displayHeight) return false;
+  const isTurned = "rotation" in frame ? frame.rotation !== 0 || frame.flip !== false : !isUpright;
+  if (!layout || isTurned || width !== frame.displayWidth || height !== frame.displayHeight) return false;
   const rows = Math.max(2, Math.floor(STRIP / (4 * width)) & ~1); // even: two rows may share their colours
   for (let from = 0; from < height; from += rows) {
     const taken = Math.min(rows, height - from);

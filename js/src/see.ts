@@ -13,6 +13,9 @@ export type Gap = Extract<Outcome, { reason: unknown }>;
 /** Formats that no browser decodes as a picture. */
 const REFUSED: readonly string[] = ["svg", "pdf", "mp4", "webm", "avi"];
 
+/** Formats whose pictures are turned by nothing but the orientation that the engine reads, if by that. */
+const TURNED_BY_EXIF: readonly string[] = ["png", "gif", "bmp"];
+
 /** Formats that some browsers decode and others do not know. */
 const RARE: readonly string[] = ["avif", "heic", "tiff"];
 
@@ -53,7 +56,7 @@ export async function see(file: Reading, engine: Engine, report: Report, desk: D
 
 async function seeOther(
   file: Reading,
-  { format }: Sniffed,
+  { format, orientation }: Sniffed,
   engine: Engine,
   report: Report,
   desk: Desk,
@@ -69,7 +72,8 @@ async function seeOther(
   report.decoder = decoded.decoder;
   const take: TakeRows = (...rows) => engine.call("rows", ...rows);
   try {
-    const isCopied = "copyTo" in decoded.picture && (await copyRows(decoded.picture, take));
+    const isUpright = TURNED_BY_EXIF.includes(format) && orientation === 1;
+    const isCopied = "copyTo" in decoded.picture && (await copyRows(decoded.picture, isUpright, take));
     if (!isCopied) readBack(decoded.picture, decoded, take);
   } catch (error) {
     throw error instanceof DOMException ? new Undecodable(error, true) : error;
