@@ -17,6 +17,8 @@ export interface Start {
   wasm: string;
   /** The URL of the decoders for browsers with an untruthful canvas. */
   decoders: string;
+  /** Leads to the second worker. */
+  digester: MessagePort | undefined;
   /** What an earlier worker kept. */
   kept: Kept | undefined;
   tell(news: News): void;
@@ -27,13 +29,14 @@ export class Session {
   readonly #settings: Settings;
   readonly #updater: Updater;
   readonly #fallback: Fallback;
-  readonly #digester = new Digester();
+  readonly #digester: Digester;
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(settings: Settings, updater: Updater, fallback: Fallback) {
+  private constructor(settings: Settings, updater: Updater, fallback: Fallback, digester: Digester) {
     this.#settings = settings;
     this.#updater = updater;
     this.#fallback = fallback;
+    this.#digester = digester;
   }
 
   /**
@@ -44,7 +47,7 @@ export class Session {
    */
   static async open(
     settings: Settings,
-    { wasm, decoders, kept, tell }: Start,
+    { wasm, decoders, digester, kept, tell }: Start,
     signal: AbortSignal,
     onProgress: (event: OpenProgress) => void,
   ): Promise<Session> {
@@ -55,7 +58,7 @@ export class Session {
     const quest: Quest = { settings, list: listName(settings), module, signal, onProgress };
     const acquired = kept ? await resume(kept, quest) : await acquire(quest);
     signal.throwIfAborted();
-    return new Session(settings, new Updater(settings, acquired, tell), fallback);
+    return new Session(settings, new Updater(settings, acquired, tell), fallback, new Digester(digester));
   }
 
   get serving(): Serving {
