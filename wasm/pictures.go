@@ -86,9 +86,21 @@ func (p *pictures) decode(args []js.Value) (any, error) {
 	return map[string]any{}, nil
 }
 
-// layouts are the ways in which browsers hand out pixels, by their names.
-var layouts = map[string]media.Layout{
-	"rgba": media.RGBA, "bgra": media.BGRA, "bgrx": media.BGRX, "luma": media.Luma, "video-luma": media.VideoLuma,
+// layoutOf knows the ways in which browsers hand out pixels, by their names.
+func layoutOf(name string) (media.Layout, error) {
+	switch name {
+	case "rgba":
+		return media.RGBA, nil
+	case "bgra":
+		return media.BGRA, nil
+	case "bgrx":
+		return media.BGRX, nil
+	case "luma":
+		return media.Luma, nil
+	case "video-luma":
+		return media.VideoLuma, nil
+	}
+	return 0, fmt.Errorf("pixels as %.20q", name)
 }
 
 // rows(pixels: Uint8Array, layout, width, height, from): the rows of a picture
@@ -96,9 +108,9 @@ var layouts = map[string]media.Layout{
 // opaque. At 0 another picture begins.
 func (p *pictures) rows(args []js.Value) (any, error) {
 	width, height, from := args[2].Int(), args[3].Int(), args[4].Int()
-	layout, isKnown := layouts[args[1].String()]
-	if !isKnown {
-		return nil, fmt.Errorf("pixels as %.20q", args[1].String())
+	layout, err := layoutOf(args[1].String())
+	if err != nil {
+		return nil, err
 	}
 	if from == 0 {
 		p.decoded = nil

@@ -53,10 +53,10 @@ func (r *Reducer) spreadLuma(done int) {
 			e, o := r.redBlue[x/8], r.green[x/8]
 			switch {
 			case x%8 == 0 && (x+8 <= to || to == r.w):
-				sum += both(four(e) + four(o))
+				sum += both(adjacent(e) + adjacent(o))
 				x += 8
 			case x%4 == 0 && (x+4 <= to || to == r.w):
-				sum += (four(e) + four(o)) >> (x % 8 * 8) & 0xffffffff
+				sum += (adjacent(e) + adjacent(o)) >> (x % 8 * 8) & 0xffffffff
 				x += 4
 			default: // a column, which has a sum of its own
 				if x%2 == 1 {
@@ -84,12 +84,12 @@ func (r *Reducer) lumaBand(white []uint16, width, rows int) int {
 	switch width {
 	case 8:
 		for i, e := range even {
-			white[i] = sample(both(four(e)))
+			white[i] = sample(both(adjacent(e)))
 		}
 	case 4:
 		for i, e := range even {
 			out := (*[2]uint16)(white[2*i:])
-			out[0], out[1] = sample(four(e)&0xffffffff), sample(four(e)>>32)
+			out[0], out[1] = sample(adjacent(e)&0xffffffff), sample(adjacent(e)>>32)
 		}
 	case 2:
 		for i, e := range even {
@@ -110,8 +110,8 @@ func (r *Reducer) lumaBand(white []uint16, width, rows int) int {
 	return n * boxes
 }
 
-// four adds the sums of four columns in each half of a word.
-func four(sums uint64) uint64 { return sums&pairs + sums>>16&pairs }
+// adjacent adds the two sums beside each other in each half of a word.
+func adjacent(sums uint64) uint64 { return sums&pairs + sums>>16&pairs }
 
 // stretched returns the sum of luma in 1/65536, 0 to 255 a pixel.
 func (l Layout) stretched(sum, pixels uint64) uint64 {
