@@ -10,6 +10,7 @@ import (
 	"hash"
 	"syscall/js"
 
+	"github.com/preseal/preseal/matcher"
 	"github.com/preseal/preseal/matcher/media"
 	"github.com/preseal/preseal/matcher/phash"
 	"github.com/preseal/preseal/wasm/internal/bridge"
@@ -22,6 +23,7 @@ type pictures struct {
 	reducer media.Reducer
 	// For the next check. Nil while a picture is incomplete.
 	decoded []phash.Luma
+	probed  *matcher.Finding // of decoded; nil until it has been probed
 
 	hash hash.Hash
 	at   int64 // how much of the file is in hash
@@ -31,6 +33,9 @@ const (
 	maxStrip = 1 << 20 // bytes of pixels
 	maxPart  = 8 << 20 // bytes of a file
 )
+
+// forget lets go of the picture for the next check.
+func (p *pictures) forget() { p.decoded, p.probed = nil, nil }
 
 // sniff(source)
 func sniff(args []js.Value) (any, error) {
@@ -76,7 +81,7 @@ func (p *pictures) digest(args []js.Value) (any, error) {
 
 // decode(source, orientation): decodes a JPEG for the next check.
 func (p *pictures) decode(args []js.Value) (any, error) {
-	p.decoded = nil
+	p.forget()
 	r, size := bridge.Source(args[0])
 	luma, err := media.FromJPEG(r, size, args[1].Int())
 	if err != nil {
@@ -113,7 +118,7 @@ func (p *pictures) rows(args []js.Value) (any, error) {
 		return nil, err
 	}
 	if from == 0 {
-		p.decoded = nil
+		p.forget()
 		if err := p.reducer.Reset(layout, width, height); err != nil {
 			return nil, err
 		}
@@ -144,7 +149,7 @@ func (p *pictures) rows(args []js.Value) (any, error) {
 // WebAssembly file decoded, for the next check: over white, and over black if
 // it is transparent. Samples are 16 bits, little-endian.
 func (p *pictures) planes(args []js.Value) (any, error) {
-	p.decoded = nil
+	p.forget()
 	var planes []phash.Luma
 	for i := range args[0].Length() {
 		v := args[0].Index(i)

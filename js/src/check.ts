@@ -141,11 +141,12 @@ async function examine(blob: Blob, report: Report, desk: Desk): Promise<Examined
     const reading = timings.read;
     const gap = await timed(timings, "decode", () => see(file, engine, report, desk));
     timings.decode -= timings.read - reading; // what was read meanwhile
+    desk.onProgress({ phase: "probe" });
+    if (!gap) await timed(timings, "probe", () => engine.call("probe", Date.now())); // the digest may be longer in the making
     const digesting = () => within(patience(desk), "digesting", desk.signal, () => file.sha256("here"));
     const sha256 = await timed(timings, "digest", digesting);
-    desk.onProgress({ phase: "probe" });
     const query = { sha256, now: Date.now(), ...(!gap && { decoded: true as const }) };
-    const finding = await timed(timings, "probe", async () => engine.call("check", query));
+    const finding = await timed(timings, "probe", () => engine.call("check", query));
     note(finding, report);
     return { finding, gap: gap ?? (finding.featureless ? unsupported("featureless") : undefined) };
   } catch (error) {

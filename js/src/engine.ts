@@ -80,6 +80,8 @@ export interface Api {
   ): Result<{ opaque: boolean }>;
   /** What decoders.wasm made becomes it: the picture over white, and over black if it is transparent. */
   planes(planes: Plane[]): Result<object>;
+  /** Does as much of the next check as needs the picture alone, at the time given. */
+  probe(now: number): Result<object>;
   check(query: Query): Result<Finding>;
   /** Whether the snapshot lists an output of 64 bytes, and the bucket with the entries of its key. */
   lookUp(output: Uint8Array): Result<{ listed: boolean; bucket: string }>;

@@ -65,6 +65,22 @@ function check(engine: Engine, sha256: Uint8Array, { rgba, width, height }: Retu
   return engine.call("check", { sha256, now: Date.now(), decoded: true });
 }
 
+test("probing before the digest is known finds the same, and nothing of the picture before", async () => {
+  const engine = await opened();
+  const { rgba, width, height } = picture(1);
+  const other = picture(2);
+  const whole = check(engine, never, { rgba, width, height });
+  const query = { sha256: never, now: Date.now(), decoded: true } as const;
+  assert.throws(() => engine.call("probe", Date.now()), code("invalid"));
+  engine.call("rows", rgba, "rgba", width, height, 0);
+  engine.call("probe", Date.now());
+  assert.deepEqual(engine.call("check", query), whole);
+  engine.call("rows", rgba, "rgba", width, height, 0);
+  engine.call("probe", Date.now());
+  engine.call("rows", other.rgba, "rgba", other.width, other.height, 0);
+  assert.deepEqual(engine.call("check", query), check(engine, never, other));
+});
+
 function code(wanted: string) {
   return (error: unknown) => (error instanceof EngineError || error instanceof PresealError) && error.code === wanted;
 }
