@@ -20,5 +20,3 @@ func (l Layout) Size() int {
 }
 
 func (l Layout) isLuma() bool { return l == Luma || l == VideoLuma }
-
-func (l Layout) isOpaque() bool { return l == BGRX || l.isLuma() }
