@@ -60,7 +60,6 @@ export async function read(blob: Blob, report: Report, desk: Desk): Promise<Read
     return made ?? new Uint8Array(await crypto.subtle.digest("SHA-256", await whole()));
   });
   const isAhead = isLong && MAYBE_JPEG.includes(blob.type);
-  if (isAhead && blob.type !== "") sha256("beside"); // at once, since it is one most likely
   return { source: isAhead ? new Ahead(blob, report.timings) : new Uint8Array(await whole()), whole, sha256 };
 }
 
