@@ -91,7 +91,7 @@ bench: $(ENGINE) ## speed under wasm, sizes of filters, deltas and the engine
 	go run ./tools/preseal bench size
 	$(MAKE) size
 
-bench-browser: $(JS) $(PEERS) chromium firefox encoders ## checks beside createImageBitmap, on photographs if there is a corpus
+bench-browser: $(JS) $(PEERS) chromium engines encoders ## checks beside createImageBitmap, on photographs if there is a corpus
 	node js/dist/bench/main.js $(BENCH)
 
 corpus: ## photographs for `preseal bench recall` and bench-browser, 365 MB of Debian packages

@@ -89,19 +89,23 @@ func (f Finding) Keys() []confirm.Key {
 // Check tests a file. The error is a *snapshot.Error with the code Expired if
 // the snapshot is too old at now, or says that a picture is malformed.
 func (m *Matcher) Check(q Query, now time.Time) (Finding, error) {
+	f, err := m.CheckPictures(q.Pictures, now)
+	if err != nil {
+		return Finding{}, err
+	}
+	return m.CheckDigest(f, q.SHA256), nil
+}
+
+// CheckPictures is the part of Check that needs no digest, which may take longer
+// to make than the pictures. CheckDigest is the rest.
+func (m *Matcher) CheckPictures(pictures []phash.Luma, now time.Time) (Finding, error) {
 	var f Finding
 	if err := m.snapshot.Manifest().CheckExpiry(now); err != nil {
 		return Finding{}, err
 	}
-	if _, ok := m.snapshot.Manifest().Lane(snapshot.SHA256); ok {
-		f.Probes++
-		if m.snapshot.Contains(snapshot.SHA256, q.SHA256[:]) {
-			f.hit(Candidate{Lane: snapshot.SHA256, Key: bytes.Clone(q.SHA256[:]), Probe: 1})
-		}
-	}
-	f.Featureless = len(q.Pictures) > 0
+	f.Featureless = len(pictures) > 0
 	var all []View
-	for i, picture := range q.Pictures {
+	for i, picture := range pictures {
 		windows, err := hash(picture)
 		if err != nil {
 			return Finding{}, fmt.Errorf("hash picture: %w", err)
@@ -124,8 +128,20 @@ func (m *Matcher) Check(q Query, now time.Time) (Finding, error) {
 			}
 		}
 	}
-	f.rank()
 	return f, nil
+}
+
+// CheckDigest completes what CheckPictures found, which it takes over.
+func (m *Matcher) CheckDigest(f Finding, sha256 [32]byte) Finding {
+	if _, ok := m.snapshot.Manifest().Lane(snapshot.SHA256); ok {
+		f.Probes++
+		if m.snapshot.Contains(snapshot.SHA256, sha256[:]) {
+			f.Candidates = slices.Insert(f.Candidates, 0,
+				Candidate{Lane: snapshot.SHA256, Key: bytes.Clone(sha256[:]), Probe: 1})
+		}
+	}
+	f.rank()
+	return f
 }
 
 // Confirmed reports whether a server's answer makes a candidate a match, and

@@ -39,6 +39,7 @@ func main() {
 		"decode", bridge.Function(code, e.decode),
 		"rows", bridge.Function(code, e.rows),
 		"planes", bridge.Function(code, e.planes),
+		"probe", bridge.Function(code, e.probe),
 		"check", bridge.Function(code, e.check),
 		"lookUp", bridge.Function(code, e.lookUp),
 		"confirmed", bridge.Function(code, e.confirmed),
@@ -174,14 +175,28 @@ func (e *engine) openSnapshot(args []js.Value) (any, error) {
 		return nil, err
 	}
 	e.matcher = matcher.New(s)
+	e.probed = nil // by another one
+	return bridge.Object(), nil
+}
+
+// probe(now: ms): does as much of the next check as needs the picture alone.
+func (e *engine) probe(args []js.Value) (any, error) {
+	if e.matcher == nil || e.decoded == nil {
+		return nil, errors.New("no snapshot is open, or no picture is decoded")
+	}
+	f, err := e.matcher.CheckPictures(e.decoded, moment(args[0]))
+	if err != nil {
+		return nil, err
+	}
+	e.probed = &f
 	return bridge.Object(), nil
 }
 
 // check({sha256: Uint8Array, now: ms, decoded?: true}): decoded means that the
 // picture given last belongs to the file.
 func (e *engine) check(args []js.Value) (any, error) {
-	decoded := e.decoded
-	e.decoded = nil // a picture is for one check
+	decoded, probed := e.decoded, e.probed
+	e.forget() // a picture is for one check
 	if e.matcher == nil {
 		return nil, errors.New("no snapshot is open")
 	}
@@ -194,9 +209,13 @@ func (e *engine) check(args []js.Value) (any, error) {
 		if q.Pictures = decoded; decoded == nil {
 			return nil, errors.New("no picture is decoded")
 		}
+	} else {
+		probed = nil
 	}
-	f, err := e.matcher.Check(q, moment(args[0].Get("now")))
-	if err != nil {
+	var f matcher.Finding
+	if probed != nil {
+		f = e.matcher.CheckDigest(*probed, q.SHA256)
+	} else if f, err = e.matcher.Check(q, moment(args[0].Get("now"))); err != nil {
 		return nil, err
 	}
 	candidates := []any{}

@@ -10,6 +10,7 @@ import (
 	"hash"
 	"syscall/js"
 
+	"github.com/preseal/preseal/matcher"
 	"github.com/preseal/preseal/matcher/media"
 	"github.com/preseal/preseal/matcher/phash"
 	"github.com/preseal/preseal/wasm/internal/bridge"
@@ -22,15 +23,19 @@ type pictures struct {
 	reducer media.Reducer
 	// For the next check. Nil while a picture is incomplete.
 	decoded []phash.Luma
+	probed  *matcher.Finding // of decoded; nil until it has been probed
 
 	hash hash.Hash
 	at   int64 // how much of the file is in hash
 }
 
 const (
-	maxStrip = 1 << 20 // bytes of RGBA
+	maxStrip = 1 << 20 // bytes of pixels
 	maxPart  = 8 << 20 // bytes of a file
 )
+
+// forget lets go of the picture for the next check.
+func (p *pictures) forget() { p.decoded, p.probed = nil, nil }
 
 // sniff(source)
 func sniff(args []js.Value) (any, error) {
@@ -44,6 +49,7 @@ func sniff(args []js.Value) (any, error) {
 	)
 	if info.Format == "jpeg" {
 		sniffed.Set("scale", media.Scale(info.Width, info.Height))
+		sniffed.Set("progressive", info.Progressive)
 	}
 	var unfit *media.Error
 	if errors.As(err, &unfit) {
@@ -76,7 +82,7 @@ func (p *pictures) digest(args []js.Value) (any, error) {
 
 // decode(source, orientation): decodes a JPEG for the next check.
 func (p *pictures) decode(args []js.Value) (any, error) {
-	p.decoded = nil
+	p.forget()
 	r, size := bridge.Source(args[0])
 	luma, err := media.FromJPEG(r, size, args[1].Int())
 	if err != nil {
@@ -86,13 +92,35 @@ func (p *pictures) decode(args []js.Value) (any, error) {
 	return bridge.Object(), nil
 }
 
-// rows(rgba: Uint8Array, width, height, from): the rows of a picture of
-// straight-alpha RGBA from number from on, for the next check. At 0 another
-// picture begins.
+// layoutOf knows the ways in which browsers hand out pixels, by their names.
+func layoutOf(name string) (media.Layout, error) {
+	switch name {
+	case "rgba":
+		return media.RGBA, nil
+	case "bgra":
+		return media.BGRA, nil
+	case "bgrx":
+		return media.BGRX, nil
+	case "luma":
+		return media.Luma, nil
+	case "video-luma":
+		return media.VideoLuma, nil
+	}
+	return 0, fmt.Errorf("pixels as %.20q", name)
+}
+
+// rows(pixels: Uint8Array, layout, width, height, from): the rows of a picture
+// from number from on, for the next check, and whether all rows so far are
+// opaque. At 0 another picture begins.
 func (p *pictures) rows(args []js.Value) (any, error) {
-	if args[3].Int() == 0 {
-		p.decoded = nil
-		if err := p.reducer.Reset(args[1].Int(), args[2].Int()); err != nil {
+	width, height, from := args[2].Int(), args[3].Int(), args[4].Int()
+	layout, err := layoutOf(args[1].String())
+	if err != nil {
+		return nil, err
+	}
+	if from == 0 {
+		p.forget()
+		if err := p.reducer.Reset(layout, width, height); err != nil {
 			return nil, err
 		}
 	}
@@ -104,8 +132,9 @@ func (p *pictures) rows(args []js.Value) (any, error) {
 	if err := p.reducer.Write(strip); err != nil {
 		return nil, err
 	}
-	if width, height := args[1].Int(), args[2].Int(); args[3].Int()+len(strip)/(4*width) < height {
-		return bridge.Object(), nil
+	taken := bridge.Object("opaque", p.reducer.Opaque())
+	if from+len(strip)/(layout.Size()*width) < height {
+		return taken, nil
 	}
 	white, black, err := p.reducer.Luma()
 	if err != nil {
@@ -114,14 +143,14 @@ func (p *pictures) rows(args []js.Value) (any, error) {
 	if p.decoded = append(p.decoded[:0], white); black != nil {
 		p.decoded = append(p.decoded, *black)
 	}
-	return bridge.Object(), nil
+	return taken, nil
 }
 
 // planes([{width, height, samples: Uint8Array}]): a picture that the other
 // WebAssembly file decoded, for the next check: over white, and over black if
 // it is transparent. Samples are 16 bits, little-endian.
 func (p *pictures) planes(args []js.Value) (any, error) {
-	p.decoded = nil
+	p.forget()
 	var planes []phash.Luma
 	for i := range args[0].Length() {
 		v := args[0].Index(i)

@@ -16,7 +16,7 @@ export async function compare(ground: Ground): Promise<string> {
       for (const subject of ground.subjects) {
         const { name } = subject;
         await call("load", name, urlOf(subject));
-        const sample = await call("measure", name, round >= 0 && round < PEER_ROUNDS);
+        const sample = await call("measure", name, round % 2 === 0, round >= 0 && round < PEER_ROUNDS);
         await call("unload");
         if (sample.kind !== "clear") throw new Error(`${name} is ${sample.kind}`);
         if (round >= 0) samples.set(name, [...(samples.get(name) ?? []), sample]); // the first round warms up
@@ -27,11 +27,14 @@ export async function compare(ground: Ground): Promise<string> {
   }
   const ratios = ground.subjects.map(({ name, bytes, target }) => {
     const its = samples.get(name) ?? [];
-    const peer = (which: string) =>
-      spread(
-        its.filter(({ peers }) => which in peers).map(({ peers, bitmap }) => (peers[which] ?? 0) / bitmap),
+    const peer = (which: string) => {
+      const ran = its.filter(({ peers }) => which in peers && !Number.isNaN(peers[which]));
+      if (ran.length === 0) return "does not run";
+      return spread(
+        ran.map(({ peers, check }) => (peers[which] ?? 0) / check),
         1,
       );
+    };
     return [
       name,
       (bytes / 1e6).toFixed(1),
@@ -49,13 +52,19 @@ export async function compare(ground: Ground): Promise<string> {
   const stages = ground.subjects.map(({ name }) => {
     const its = samples.get(name) ?? [];
     const { decoder, scale } = its[0] ?? { decoder: "", scale: 1 };
-    const steps = (["read", "digest", "decode", "probe"] as const).map((step) =>
-      median(its.map(({ timings }) => timings[step])).toFixed(1),
-    );
-    return [name, decoder === "jpeg" ? `jpeg, 1/${scale}` : decoder, ...steps];
+    const steps = ["read", "decode", "digest", "probe"] as const;
+    const rest = (timings: Sample["timings"]) => steps.reduce((left, step) => left - timings[step], timings.total);
+    const times = [
+      ...steps.map((step) => its.map(({ timings }) => timings[step])),
+      its.map((its) => rest(its.timings)),
+    ];
+    return [name, decoder === "jpeg" ? `jpeg, 1/${scale}` : decoder, ...times.map((ms) => median(ms).toFixed(1))];
   });
   const head = ["file", "MB", "createImageBitmap, ms", "check, ms", "check ÷ createImageBitmap", "target"];
-  const first = table([...head, "blockhash-core ÷", "browser-image-hash ÷"], ratios);
-  const second = table(["file", "decoded by", "read, ms", "digest, beside", "decode", "hash and probe"], stages);
+  const first = table([...head, "blockhash-core ÷ check", "browser-image-hash ÷ check"], ratios);
+  const second = table(
+    ["file", "decoded by", "read, ms", "decode", "waiting for the digest", "hash and probe", "messages"],
+    stages,
+  );
   return `${first}\n\n${second}`;
 }

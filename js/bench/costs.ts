@@ -1,5 +1,6 @@
+import type { Browser } from "puppeteer-core";
 import { launchChromium, launchFirefox } from "../test/browser.js";
-import { type Ground, labOf, urlOf } from "./ground.js";
+import { type Call, type Ground, labOf, urlOf, webKitLab } from "./ground.js";
 import { growth, rendererOf } from "./memory.js";
 import { spread, table } from "./table.js";
 
@@ -29,13 +30,30 @@ export async function memory(ground: Ground): Promise<string> {
   return table(["the renderer's memory at its peak, MiB more", "createImageBitmap", "check"], rows);
 }
 
+/** How each engine is started. */
+const engines = {
+  Chromium: (ground: Ground) => labIn(launchChromium, ground),
+  Firefox: (ground: Ground) => labIn(launchFirefox, ground),
+  WebKitGTK: webKitLab,
+};
+
+async function labIn(launch: () => Promise<Browser>, ground: Ground): Promise<{ call: Call; close(): Promise<void> }> {
+  const browser = await launch();
+  try {
+    const { call } = await labOf(browser, ground);
+    return { call, close: () => browser.close() };
+  } catch (error) {
+    await browser.close();
+    throw error;
+  }
+}
+
 /** For how long the page's own thread does not come to run. */
 export async function stalls(ground: Ground): Promise<string> {
   const rows: string[][] = [];
-  for (const [engine, launch] of Object.entries({ Chromium: launchChromium, Firefox: launchFirefox })) {
-    const browser = await launch();
+  for (const [engine, open] of Object.entries(engines)) {
+    const { call, close } = await open(ground);
     try {
-      const { call } = await labOf(browser, ground);
       for (const subject of chosen(ground)) {
         await call("load", subject.name, urlOf(subject));
         const longest: Record<"nothing" | "bitmap" | "check", number[]> = { nothing: [], bitmap: [], check: [] };
@@ -48,7 +66,7 @@ export async function stalls(ground: Ground): Promise<string> {
         rows.push([engine, subject.name, ...Object.values(longest).map((values) => spread(values, 0))]);
       }
     } finally {
-      await browser.close();
+      await close();
     }
   }
   return table(["the page's longest stall, ms", "file", "idle", "createImageBitmap", "check"], rows);

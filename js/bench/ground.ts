@@ -1,8 +1,9 @@
 // What the parts of the bench stand on: the server with the list, and pages in which lab.ts is called.
 
 import type { Browser, Page } from "puppeteer-core";
-import { openPage, type Stage } from "../test/browser.js";
+import { BLANK, openPage, type Stage } from "../test/browser.js";
 import type { Lists } from "../test/lists.js";
+import { launchWebKit } from "../test/webkit.js";
 import type { Subject } from "./files.js";
 import type * as lab from "./lab.js";
 
@@ -37,4 +38,19 @@ export async function labOf(browser: Browser, { stage, lists }: Ground): Promise
   const call = ((name: string, ...args: unknown[]) => page.evaluate(run, name, args)) as Call;
   await call("open", { snapshot: LISTS, trust: [lists.keys[0]] });
   return { call, page };
+}
+
+/** The same in WebKitGTK, which ends with it. */
+export async function webKitLab({ stage, lists }: Ground): Promise<{ call: Call; close(): Promise<void> }> {
+  const window = await launchWebKit();
+  try {
+    await window.goto(new URL(BLANK, stage.url).href);
+    const body = 'return (await import("/js/dist/bench/lab.js"))[args[0]](...args.slice(1));';
+    const call = ((...args: unknown[]) => window.run(body, ...args)) as Call;
+    await call("open", { snapshot: LISTS, trust: [lists.keys[0]] });
+    return { call, close: window.close };
+  } catch (error) {
+    await window.close();
+    throw error;
+  }
 }

@@ -21,9 +21,10 @@ export async function open(options: OpenOptions): Promise<void> {
   matcher = await Matcher.open(options);
 }
 
-/** Fetches a file and keeps it. */
+/** Fetches a file and keeps it, with the type that its name gives a file which somebody picks. */
 export async function load(name: string, url: string): Promise<void> {
-  files.set(name, new File([await (await fetch(url)).blob()], name));
+  const type = `image/${url.split(".").at(-1)?.replace("jpg", "jpeg")}`;
+  files.set(name, new File([await (await fetch(url)).blob()], name, { type }));
 }
 
 /** Lets go of all files. */
@@ -41,23 +42,33 @@ export async function check(name: string): Promise<string> {
   return (await matcher.check(file(name))).kind;
 }
 
-/** Measures what is compared, one after the other. */
-export async function measure(name: string, withPeers: boolean): Promise<Sample> {
-  const alone = await timed(() => bitmap(name));
-  const { ms, value } = await timed(() => matcher.check(file(name)));
+/** How long nothing happens before each measurement, in milliseconds: browsers clear up behind the one before. */
+const IDLE = 150;
+
+/** Measures what is compared, one after the other; createImageBitmap or the check first. */
+export async function measure(name: string, bitmapFirst: boolean, withPeers: boolean): Promise<Sample> {
+  const alone = () => measured(() => bitmap(name));
+  const before = bitmapFirst ? await alone() : undefined;
+  const { ms, value } = await measured(() => matcher.check(file(name)));
+  const { ms: bitmapMs } = before ?? (await alone());
   const { timings, decoder = "", scale = 1 } = value.report;
   const peers: Record<string, number> = {};
   if (withPeers) {
     const url = "/js/dist/bench/peers.js";
     const all: Record<string, (file: File) => Promise<unknown>> = await import(url);
     for (const [peer, run] of Object.entries(all)) {
-      peers[peer] = await timed(() => run(file(name))).then(
+      peers[peer] = await measured(() => run(file(name))).then(
         ({ ms }) => ms,
         () => Number.NaN, // it does not run
       );
     }
   }
-  return { bitmap: alone.ms, check: ms, kind: value.kind, decoder, scale, timings, peers };
+  return { bitmap: bitmapMs, check: ms, kind: value.kind, decoder, scale, timings, peers };
+}
+
+async function measured<T>(work: () => Promise<T>): Promise<{ ms: number; value: T }> {
+  await new Promise((resolve) => setTimeout(resolve, IDLE));
+  return timed(work);
 }
 
 /** The longest time for which the page's own thread did not come to run during work, in milliseconds. */

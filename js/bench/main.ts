@@ -1,7 +1,8 @@
 // make bench-browser: how long a check takes beside createImageBitmap of the same file, and what it costs the page. Further
-// arguments choose parts; ROUNDS is how often each file is measured.
+// arguments choose parts; ROUNDS is how often each file is measured, FILES a
+// regular expression of the files' names.
 
-import { readFile } from "node:fs/promises";
+import { access, readFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
@@ -19,7 +20,8 @@ const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(par
 const rounds = Number(process.env.ROUNDS ?? 7);
 
 const folder = join(root, "js", "bench");
-const { subjects, said } = await makeFiles(root, join(folder, "files"));
+const { subjects: all, said } = await makeFiles(root, join(folder, "files"));
+const subjects = all.filter(({ name }) => new RegExp(process.env.FILES ?? "").test(name));
 const bundle = { bundle: true, format: "esm", logLevel: "error" } as const;
 await build({
   ...bundle,
@@ -43,6 +45,14 @@ try {
   console.log(`${date}, ${version}, ${machine}, ${rounds} interleaved rounds: median (lowest–highest).`);
   console.log(`A list of 980,000 entries, of which no file hits one.\n`);
   for (const line of said) console.log(`- ${line}`);
+  const hasCorpus = await access(join(root, "corpus")).then(
+    () => true,
+    () => false,
+  );
+  if (!hasCorpus)
+    console.log(
+      "- There is no corpus: files that are not there yet are of drawings. `make corpus` fetches photographs.",
+    );
   for (const part of wanted) console.log(`\n${await parts[part]?.({ stage, lists, subjects, rounds })}`);
 } finally {
   await lists.remove();

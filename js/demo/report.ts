@@ -43,9 +43,9 @@ function decodeStep({ file, verdict: { kind, report } }: Account): HTMLElement {
     ["Format", report.format ? report.format.toUpperCase() : unknown],
   ];
   if (report.width > 0) rows.push(["Pixels", `${report.width} × ${report.height}`]);
-  const { read, digest } = report.timings;
+  const { read, digest, total } = report.timings;
   if (report.decoder) rows.push(["Decoded by", decodedBy(report)]);
-  if (read > 0) rows.push(["Read", ms(read)], ["Digest", ms(digest)]);
+  if (read > 0) rows.push(["Read", ms(read)], ["Waited for the digest", ms(digest)], ["In all", ms(total)]);
   return step("Decode", report.timings.decode, facts(rows));
 }
 

@@ -1,7 +1,5 @@
 import { PresealError } from "./errors.js";
-
-/** Takes rows of straight-alpha RGBA; `from` is the number of the first one. */
-export type TakeRows = (rgba: Uint8ClampedArray, width: number, height: number, from: number) => void;
+import type { TakeRows } from "./frame.js";
 
 const LONGER_SIDE = 512;
 const SHORTER_SIDE = 64;
@@ -28,7 +26,7 @@ export function readBack(picture: CanvasImageSource, from: { width: number; heig
   try {
     context.drawImage(picture, 0, 0, width, height);
     for (let y = 0; y < height; y += STRIP) {
-      take(context.getImageData(0, y, width, Math.min(STRIP, height - y)).data, width, height, y);
+      take(context.getImageData(0, y, width, Math.min(STRIP, height - y)).data, "rgba", width, height, y);
     }
   } finally {
     context.clearRect(0, 0, LONGER_SIDE, LONGER_SIDE);

@@ -1,4 +1,5 @@
 import { type Asked, askPlainly, askPrivately, NoEntry } from "./ask.js";
+import type { Digester } from "./beside.js";
 import type { Decoders } from "./decoders.js";
 import { type Engine, EngineError, type Finding } from "./engine.js";
 import { isErrorCode, PresealError } from "./errors.js";
@@ -20,6 +21,7 @@ export interface Desk {
   /** Looks for a newer snapshot to go on with; says whether there is one. */
   renew(): Promise<boolean>;
   decoders: Decoders;
+  digester: Digester;
   confirm: string | undefined;
   confirmation: Settings["confirmation"];
   timeout: number;
@@ -135,11 +137,16 @@ async function examine(blob: Blob, report: Report, desk: Desk): Promise<Examined
     const file = await read(blob, report, desk);
     const engine = await desk.engine();
     desk.onProgress({ phase: "decode" });
-    const gap = await timed(report.timings, "decode", () => see(file, engine, report, desk));
-    const sha256 = await within(patience(desk), "digesting", desk.signal, () => file.sha256);
+    const { timings } = report;
+    const reading = timings.read;
+    const gap = await timed(timings, "decode", () => see(file, engine, report, desk));
+    timings.decode -= timings.read - reading; // what was read meanwhile
     desk.onProgress({ phase: "probe" });
+    if (!gap) await timed(timings, "probe", () => engine.call("probe", Date.now())); // the digest may be longer in the making
+    const digesting = () => within(patience(desk), "digesting", desk.signal, () => file.sha256("here"));
+    const sha256 = await timed(timings, "digest", digesting);
     const query = { sha256, now: Date.now(), ...(!gap && { decoded: true as const }) };
-    const finding = await timed(report.timings, "probe", async () => engine.call("check", query));
+    const finding = await timed(timings, "probe", () => engine.call("check", query));
     note(finding, report);
     return { finding, gap: gap ?? (finding.featureless ? unsupported("featureless") : undefined) };
   } catch (error) {

@@ -22,7 +22,8 @@ export class Undecodable extends Error {
 
 /**
  * Decodes the first frame of a picture with the browser: by ImageDecoder where there is one for the type, which is faster, and
- * since Firefox's createImageBitmap holds up the page's own thread, from a worker too.
+ * since Firefox's createImageBitmap holds up the page's own thread, from a worker too. Runs `begun` as soon as the browser is
+ * busy, in a thread of its own.
  *
  * @throws Undecodable; PresealError `timeout`; the signal's reason.
  */
@@ -31,10 +32,11 @@ export async function decode(
   type: string,
   timeout: number,
   signal: AbortSignal,
+  begun: () => void,
 ): Promise<Decoded> {
   const isKnown = typeof ImageDecoder !== "undefined" && (await ImageDecoder.isTypeSupported(type));
   return within(timeout, "decoding", signal, async (given) => {
-    const decoded = await (isKnown ? byImageDecoder(data, type) : byBitmap(new Blob([data], { type })));
+    const decoded = await (isKnown ? byImageDecoder(data, type, begun) : byBitmap(new Blob([data], { type }), begun));
     if (given.aborted) decoded.close(); // nobody waits for it any more
     return decoded;
   }).catch((error: unknown) => {
@@ -43,11 +45,14 @@ export async function decode(
   });
 }
 
-async function byImageDecoder(given: ArrayBuffer | Blob, type: string): Promise<Decoded> {
+async function byImageDecoder(given: ArrayBuffer | Blob, type: string, begun: () => void): Promise<Decoded> {
   const data = given instanceof Blob ? given.stream() : given; // at once is faster
   const decoder = new ImageDecoder({ data, type, colorSpaceConversion: "none", preferAnimation: false });
   try {
-    const { image } = await decoder.decode({ frameIndex: 0 });
+    await decoder.tracks.ready;
+    const decoding = decoder.decode({ frameIndex: 0 });
+    begun();
+    const { image } = await decoding;
     const size = { width: image.displayWidth, height: image.displayHeight };
     return { picture: image, decoder: "imagedecoder", ...size, close: () => image.close() };
   } finally {
@@ -55,8 +60,10 @@ async function byImageDecoder(given: ArrayBuffer | Blob, type: string): Promise<
   }
 }
 
-async function byBitmap(blob: Blob): Promise<Decoded> {
-  const bitmap = await createImageBitmap(blob, { imageOrientation: "from-image", colorSpaceConversion: "none" });
+async function byBitmap(blob: Blob, begun: () => void): Promise<Decoded> {
+  const decoding = createImageBitmap(blob, { imageOrientation: "from-image", colorSpaceConversion: "none" });
+  begun();
+  const bitmap = await decoding;
   const { width, height } = bitmap;
   return { picture: bitmap, decoder: "bitmap", width, height, close: () => bitmap.close() };
 }

@@ -30,6 +30,8 @@ export interface Sniffed {
   orientation: number;
   /** A JPEG is decoded at 1/scale of its size. */
   scale?: number;
+  /** Of a JPEG: whether a part of the file is enough to make a picture of. */
+  progressive?: boolean;
   /** Why the picture is not looked at: one of the reasons of `unsupported`. */
   unfit?: string;
 }
@@ -40,6 +42,12 @@ export interface Plane {
   height: number;
   samples: Uint8Array;
 }
+
+/**
+ * What pixels are: four bytes each, with straight alpha (`rgba`, `bgra`) or none (`bgrx`); or one byte of luma each, 0 to 255
+ * (`luma`) or 16 to 235 (`video-luma`).
+ */
+export type Layout = "rgba" | "bgra" | "bgrx" | "luma" | "video-luma";
 
 /** A file as the engine checks it: its digest, and whether the picture that was given last belongs to it. */
 export interface Query {
@@ -67,10 +75,18 @@ export interface Api {
   digest(part: Uint8Array, at: number): Result<{ sha256: Uint8Array }>;
   /** A JPEG becomes the picture for the next check. */
   decode(file: Source, orientation: number): Result<object>;
-  /** Rows of straight-alpha RGBA, the first of them number `from`, become it; at 0 another picture begins. */
-  rows(rgba: Uint8ClampedArray | Uint8Array, width: number, height: number, from: number): Result<object>;
+  /** Rows, the first of them number `from`, become it; at 0 another picture begins. Says whether all so far are opaque. */
+  rows(
+    pixels: Uint8ClampedArray | Uint8Array,
+    layout: Layout,
+    width: number,
+    height: number,
+    from: number,
+  ): Result<{ opaque: boolean }>;
   /** What decoders.wasm made becomes it: the picture over white, and over black if it is transparent. */
   planes(planes: Plane[]): Result<object>;
+  /** Does as much of the next check as needs the picture alone, at the time given. */
+  probe(now: number): Result<object>;
   check(query: Query): Result<Finding>;
   /** Whether the snapshot lists an output of 64 bytes, and the bucket with the entries of its key. */
   lookUp(output: Uint8Array): Result<{ listed: boolean; bucket: string }>;

@@ -1,7 +1,9 @@
+import { startBeside } from "./beside.js";
 import { asPresealError, PresealError } from "./errors.js";
 import { Link } from "./link.js";
 import type { Kept, OpenProgress, Settings, SnapshotInfo } from "./messages.js";
 import { version } from "./release.js";
+import { untilAborted } from "./wait.js";
 
 /** What opening a worker yields, kept up to date. */
 export interface Opened {
@@ -24,15 +26,19 @@ export async function openWorker(
 ): Promise<Opened> {
   signal?.throwIfAborted();
   let link: Link | undefined;
+  const beside = startBeside(settings.timeout);
   try {
-    link = new Link(create(), settings.timeout);
-    const task = { type: "open", version, settings, ...(kept && { kept }) } as const;
+    link = new Link(create(), settings.timeout, beside.end);
+    const task = { type: "open", version, settings, digester: beside.port, ...(kept && { kept }) } as const;
     const reply = await link.call(task, signal, (event) => tell(onProgress, event));
+    // So that its request does not coincide with a check.
+    await (signal ? untilAborted(beside.settled, signal) : beside.settled);
     if (reply.type === "opened") return { link, info: reply.info, kept: reply.kept };
     throw new PresealError("engine-failed", "the worker gave the wrong kind of reply");
   } catch (error) {
     const failure = asPresealError(error, "engine-failed");
-    link?.end(failure);
+    if (link) link.end(failure);
+    else beside.end();
     signal?.throwIfAborted();
     throw failure;
   }

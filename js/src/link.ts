@@ -28,6 +28,7 @@ export class Link {
   onNews = (_: News) => {};
   readonly #worker: Worker;
   readonly #patience: number;
+  readonly #alsoEnd: () => void;
   readonly #calls = new Map<number, Call>();
   #lastId = 0;
   #silence: ReturnType<typeof setTimeout> | undefined;
@@ -35,11 +36,12 @@ export class Link {
 
   /**
    * Patience is how many milliseconds a worker may be silent before it is asked for a sign of life. For ten times as long
-   * it may give signs of life and nothing else.
+   * it may give signs of life and nothing else. What is of use to the worker alone is ended with it.
    */
-  constructor(worker: Worker, patience: number) {
+  constructor(worker: Worker, patience: number, alsoEnd: () => void) {
     this.#worker = worker;
     this.#patience = patience;
+    this.#alsoEnd = alsoEnd;
     worker.addEventListener("message", (event) => this.#receive(event.data));
     worker.addEventListener("messageerror", () => this.end(failed("a message of the worker cannot be read")));
     worker.addEventListener("error", (event) => {
@@ -69,7 +71,8 @@ export class Link {
         reject(signal?.reason);
       };
       signal?.addEventListener("abort", abort);
-      this.#worker.postMessage({ ...task, id } satisfies Request);
+      const ports = task.type === "open" && task.digester ? [task.digester] : [];
+      this.#worker.postMessage({ ...task, id } satisfies Request, ports);
       this.#expectLife();
       this.#expectProgress();
     });
@@ -87,6 +90,7 @@ export class Link {
     if (this.failure) return;
     this.failure = failure;
     this.#worker.terminate();
+    this.#alsoEnd();
     this.#expectNothing();
     for (const call of this.#calls.values()) call.reject(failure);
     this.onFailure();

@@ -121,6 +121,7 @@ export class Matcher extends (EventTarget as new () => MatcherTarget) {
     signal?.throwIfAborted();
     this.#closing.signal.throwIfAborted();
     if (blob.size === 0) return { kind: "unsupported", reason: "empty", report: emptyReport() };
+    const start = performance.now();
     const report = emptyReport(); // of what is known here if the worker is lost
     try {
       const { link } = await untilAborted(this.#working(), signal ?? this.#closing.signal);
@@ -133,6 +134,7 @@ export class Matcher extends (EventTarget as new () => MatcherTarget) {
       });
       if (reply.type !== "checked") throw new PresealError("engine-failed", "the worker gave the wrong kind of reply");
       this.#crashes = 0;
+      reply.verdict.report.timings.total = performance.now() - start;
       if (reply.lacksScripts)
         link.end(new PresealError("network", "the worker could not load the confirmation's scripts"));
       return reply.verdict;

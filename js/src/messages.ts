@@ -116,7 +116,7 @@ export interface Kept {
 
 /** From the page to the worker. */
 export type Request =
-  | { type: "open"; id: number; version: string; settings: Settings; kept?: Kept }
+  | { type: "open"; id: number; version: string; settings: Settings; kept?: Kept; digester?: MessagePort }
   | { type: "check"; id: number; blob: Blob }
   | { type: "update"; id: number }
   | { type: "abort"; id: number }
@@ -149,7 +149,12 @@ type Fields = Record<string, unknown>;
  */
 export function parseRequest(data: unknown): Request {
   return parse<Request>(data, {
-    open: (m) => isId(m.id) && isText(m.version) && isSettings(m.settings) && (m.kept === undefined || isKept(m.kept)),
+    open: (m) =>
+      isId(m.id) &&
+      isText(m.version) &&
+      isSettings(m.settings) &&
+      (m.kept === undefined || isKept(m.kept)) &&
+      (m.digester === undefined || m.digester instanceof MessagePort),
     check: (m) => isId(m.id) && m.blob instanceof Blob,
     update: (m) => isId(m.id),
     abort: (m) => isId(m.id),

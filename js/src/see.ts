@@ -3,6 +3,7 @@ import type { Desk } from "./check.js";
 import { decode, Undecodable } from "./decode.js";
 import { DECODED_FORMATS } from "./decoders.js";
 import { type Engine, EngineError, type Sniffed } from "./engine.js";
+import { copyRows, type TakeRows } from "./frame.js";
 import { type Reading, Slices, Unreadable } from "./read.js";
 import { isUnsupportedReason, type Outcome, type Report } from "./verdict.js";
 
@@ -12,13 +13,16 @@ export type Gap = Extract<Outcome, { reason: unknown }>;
 /** Formats that no browser decodes as a picture. */
 const REFUSED: readonly string[] = ["svg", "pdf", "mp4", "webm", "avi"];
 
+/** Formats whose pictures are turned by nothing but the orientation that the engine reads, if by that. */
+const TURNED_BY_EXIF: readonly string[] = ["png", "gif", "bmp"];
+
 /** Formats that some browsers decode and others do not know. */
 const RARE: readonly string[] = ["avif", "heic", "tiff"];
 
 /**
  * Finds out what a file is by its content, and gives the engine its picture for the next check, upright: a JPEG is decoded by
- * the engine itself; what the browser decodes is drawn and read back in strips; where the canvas falsifies that, other
- * decoders take its place.
+ * the engine itself; of what the browser decodes the samples are copied, or it is drawn and read back, in strips; where the canvas
+ * falsifies that, other decoders take its place.
  *
  * @returns why the file has no picture that can be checked here, if so.
  * @throws Unreadable; PresealError; EngineError; the signal's reason.
@@ -34,7 +38,10 @@ export async function see(file: Reading, engine: Engine, report: Report, desk: D
     if (sniffed.format !== "jpeg") return await seeOther(file, sniffed, engine, report, desk);
     report.decoder = "jpeg";
     if (sniffed.scale) report.scale = sniffed.scale;
-    engine.call("decode", file.source, sniffed.orientation);
+    // Of a baseline JPEG the engine wants all, and reads at once are the quicker ones.
+    const all = sniffed.progressive ? undefined : await file.whole();
+    file.sha256("beside");
+    engine.call("decode", all instanceof ArrayBuffer ? new Uint8Array(all) : file.source, sniffed.orientation);
     return undefined;
   } catch (error) {
     desk.signal.throwIfAborted();
@@ -49,7 +56,7 @@ export async function see(file: Reading, engine: Engine, report: Report, desk: D
 
 async function seeOther(
   file: Reading,
-  { format }: Sniffed,
+  { format, orientation }: Sniffed,
   engine: Engine,
   report: Report,
   desk: Desk,
@@ -60,14 +67,18 @@ async function seeOther(
     engine.call("planes", await desk.decoders.decode(file.source, desk.signal));
     return undefined;
   }
-  const decoded = await decode(file.data, `image/${format}`, 3 * desk.timeout, desk.signal);
+  const data = await file.whole();
+  const decoded = await decode(data, `image/${format}`, 3 * desk.timeout, desk.signal, () => file.sha256("here"));
   report.decoder = decoded.decoder;
+  const take: TakeRows = (...rows) => engine.call("rows", ...rows);
   try {
-    readBack(decoded.picture, decoded, (...strip) => engine.call("rows", ...strip));
+    const isUpright = TURNED_BY_EXIF.includes(format) && orientation === 1;
+    const isCopied = "copyTo" in decoded.picture && (await copyRows(decoded.picture, isUpright, take));
+    if (!isCopied) readBack(decoded.picture, decoded, take);
   } catch (error) {
     throw error instanceof DOMException ? new Undecodable(error, true) : error;
   } finally {
-    decoded.close();
+    setTimeout(decoded.close); // which takes a millisecond that nobody need wait for
   }
   return undefined;
 }

@@ -1,4 +1,5 @@
 import { type Acquired, fromPublisher, fromStore, type Quest } from "./acquire.js";
+import { Digester } from "./beside.js";
 import { isTruthful } from "./canvas.js";
 import { check, type Desk } from "./check.js";
 import { Decoders } from "./decoders.js";
@@ -16,6 +17,8 @@ export interface Start {
   wasm: string;
   /** The URL of the decoders for browsers with an untruthful canvas, and for lists with filters of the kind bloom.zst. */
   decoders: string;
+  /** Leads to the second worker. */
+  digester: MessagePort | undefined;
   /** What an earlier worker kept. */
   kept: Kept | undefined;
   tell(news: News): void;
@@ -26,12 +29,14 @@ export class Session {
   readonly #settings: Settings;
   readonly #updater: Updater;
   readonly #decoders: Decoders;
+  readonly #digester: Digester;
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(settings: Settings, updater: Updater, decoders: Decoders) {
+  private constructor(settings: Settings, updater: Updater, decoders: Decoders, digester: Digester) {
     this.#settings = settings;
     this.#updater = updater;
     this.#decoders = decoders;
+    this.#digester = digester;
   }
 
   /**
@@ -42,7 +47,7 @@ export class Session {
    */
   static async open(
     settings: Settings,
-    { wasm, decoders: url, kept, tell }: Start,
+    { wasm, decoders: url, digester, kept, tell }: Start,
     signal: AbortSignal,
     onProgress: (event: OpenProgress) => void,
   ): Promise<Session> {
@@ -53,7 +58,8 @@ export class Session {
     const quest: Quest = { settings, decoders, list: listName(settings), module, signal, onProgress };
     const acquired = kept ? await resume(kept, quest) : await acquire(quest);
     signal.throwIfAborted();
-    return new Session(settings, new Updater({ settings, decoders }, acquired, tell), decoders);
+    const updater = new Updater({ settings, decoders }, acquired, tell);
+    return new Session(settings, updater, decoders, new Digester(digester));
   }
 
   get serving(): Serving {
@@ -81,6 +87,7 @@ export class Session {
       },
       inTurn: (work) => this.#inTurn(work, signal),
       decoders: this.#decoders,
+      digester: this.#digester,
       confirm,
       confirmation,
       timeout,

@@ -76,11 +76,12 @@ export interface Report {
    */
   picture?: { phash: string; margins: Float32Array; pdq: string; quality: number };
   /**
-   * Milliseconds. The `digest` of a file up to 64 MiB is made while the picture is decoded. `confirm` is the whole confirmation:
-   * above all `ask` (the question, and at first loading what that takes), `wait` (for the server) and `open` (the proof, the
-   * outputs, the entries).
+   * Milliseconds. `total` is what the page waited for the verdict: `read`, `decode`, `digest`, `probe` and `confirm`, and besides
+   * them messages between page and worker, and other files, whose turn it was. `digest` is what it takes longer than the picture,
+   * beside which it is made of files up to 64 MiB. `confirm` is the whole confirmation: above all `ask` (the question, and at first
+   * loading what that takes), `wait` (for the server) and `open` (the proof, the outputs, the entries).
    */
-  timings: Record<"read" | "digest" | "decode" | "probe" | "confirm" | "ask" | "wait" | "open", number>;
+  timings: Record<"total" | "read" | "decode" | "digest" | "probe" | "confirm" | "ask" | "wait" | "open", number>;
 }
 
 /**
@@ -181,7 +182,7 @@ export function emptyReport(): Report {
     requests: 0,
     sent: [],
     received: 0,
-    timings: { read: 0, digest: 0, decode: 0, probe: 0, confirm: 0, ask: 0, wait: 0, open: 0 },
+    timings: { total: 0, read: 0, decode: 0, digest: 0, probe: 0, confirm: 0, ask: 0, wait: 0, open: 0 },
   };
 }
 

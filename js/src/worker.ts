@@ -60,7 +60,7 @@ async function open(request: Extract<Request, { type: "open" }>, signal: AbortSi
   }
   const wasm = settings.wasm ?? new URL("./preseal.wasm", import.meta.url).href;
   const decoders = settings.decoders ?? new URL("./decoders.wasm", import.meta.url).href;
-  const start = { wasm, decoders, kept, tell: (news: Reply) => scope.postMessage(news) };
+  const start = { wasm, decoders, digester: request.digester, kept, tell: (news: Reply) => scope.postMessage(news) };
   session = await Session.open(settings, start, signal, (event) => scope.postMessage({ type: "progress", id, event }));
   const { serving } = session;
   return { type: "opened", id, info: serving.info, kept: serving.kept };

@@ -60,10 +60,26 @@ async function opened(): Promise<Engine> {
 function check(engine: Engine, sha256: Uint8Array, { rgba, width, height }: ReturnType<typeof picture>): Finding {
   const rows = Math.ceil(height / 3);
   for (let y = 0; y < height; y += rows) {
-    engine.call("rows", rgba.subarray(4 * width * y, 4 * width * (y + rows)), width, height, y);
+    engine.call("rows", rgba.subarray(4 * width * y, 4 * width * (y + rows)), "rgba", width, height, y);
   }
   return engine.call("check", { sha256, now: Date.now(), decoded: true });
 }
+
+test("probing before the digest is known finds the same, and nothing of the picture before", async () => {
+  const engine = await opened();
+  const { rgba, width, height } = picture(1);
+  const other = picture(2);
+  const whole = check(engine, never, { rgba, width, height });
+  const query = { sha256: never, now: Date.now(), decoded: true } as const;
+  assert.throws(() => engine.call("probe", Date.now()), code("invalid"));
+  engine.call("rows", rgba, "rgba", width, height, 0);
+  engine.call("probe", Date.now());
+  assert.deepEqual(engine.call("check", query), whole);
+  engine.call("rows", rgba, "rgba", width, height, 0);
+  engine.call("probe", Date.now());
+  engine.call("rows", other.rgba, "rgba", other.width, other.height, 0);
+  assert.deepEqual(engine.call("check", query), check(engine, never, other));
+});
 
 function code(wanted: string) {
   return (error: unknown) => (error instanceof EngineError || error instanceof PresealError) && error.code === wanted;
@@ -263,9 +279,11 @@ test("planes that are none are refused, and an incomplete picture is not checked
   ]) {
     assert.throws(() => engine.call("planes", planes), code("invalid"));
   }
-  engine.call("rows", new Uint8Array(64), 4, 8, 0);
+  assert.deepEqual(engine.call("rows", new Uint8Array(64), "bgrx", 4, 8, 0), { opaque: true });
+  assert.deepEqual(engine.call("rows", new Uint8Array(64), "bgra", 4, 8, 0), { opaque: false });
   assert.throws(() => engine.call("check", { sha256: never, now: Date.now(), decoded: true }), code("invalid"));
-  assert.throws(() => engine.call("rows", new Uint8Array(80), 4, 8, 4), code("undecodable"));
+  assert.throws(() => engine.call("rows", new Uint8Array(80), "bgra", 4, 8, 4), code("undecodable"));
+  assert.throws(() => engine.call("rows", new Uint8Array(64), "cmyk" as "rgba", 4, 8, 0), code("invalid"));
 });
 
 test("sniff tells what a file is by its content", async () => {

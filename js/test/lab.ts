@@ -1,5 +1,6 @@
 // Runs inside the page under test: opens matchers, makes files and checks them, and returns plain data.
 
+import { Digester, startBeside } from "../beside.js";
 import {
   type Candidate,
   type CheckProgress,
@@ -226,6 +227,16 @@ export async function check(name: string, abortAt?: CheckProgress["phase"], clos
   } catch (error) {
     return { error: errorText(error), phases };
   }
+}
+
+/** Digests files at once in a worker beside, as hexadecimal digits; "" where that does not run. */
+export async function digests(names: string[]): Promise<string[]> {
+  const { port, settled, end } = startBeside(10_000);
+  const digester = new Digester(port);
+  await settled;
+  const all = await Promise.all(names.map((name) => digester.digest(file(name))));
+  end();
+  return all.map((sha256) => [...(sha256 ?? [])].map((byte) => byte.toString(16).padStart(2, "0")).join(""));
 }
 
 /** Checks several files at once. */

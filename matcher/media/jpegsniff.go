@@ -32,7 +32,7 @@ func (f *file) jpeg(info *Info) error {
 				return err
 			}
 			info.Height, info.Width = int(binary.BigEndian.Uint16(b[5:])), int(binary.BigEndian.Uint16(b[7:]))
-			framed = true
+			framed, info.Progressive = true, marker == 0xc2
 		case marker == 0xe1 && info.Orientation == 1:
 			info.Orientation = f.exifOrientation(at+4, at+2+length)
 		}

@@ -70,6 +70,7 @@ func TestSniff(t *testing.T) {
 		reason     string
 	}{
 		{"jpeg", string(jpg), media.Info{Format: "jpeg", Width: 40, Height: 30, Orientation: 1}, ""},
+		{"jpeg, progressive", string(pictures.JPEGKind{Progressive: true}.Encode(img)), media.Info{Format: "jpeg", Width: 40, Height: 30, Orientation: 1, Progressive: true}, ""},
 		{"jpeg, turned", string(withExif(jpg, binary.BigEndian, 6)), media.Info{Format: "jpeg", Width: 40, Height: 30, Orientation: 6}, ""},
 		{"jpeg, little-endian", string(withExif(jpg, binary.LittleEndian, 3)), media.Info{Format: "jpeg", Width: 40, Height: 30, Orientation: 3}, ""},
 		{"jpeg, no such orientation", string(withExif(jpg, binary.LittleEndian, 9)), media.Info{Format: "jpeg", Width: 40, Height: 30, Orientation: 1}, ""},

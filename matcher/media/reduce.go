@@ -1,32 +1,20 @@
 package media
 
 import (
-	"encoding/binary"
-	"image"
-	"image/color"
-
 	"github.com/preseal/preseal/matcher/phash"
 )
 
-const (
-	// detail is about how many samples each axis keeps at least, where the
-	// picture has them: ample for a 64×64 plane, small enough to handle at leisure.
-	detail = 512
-
-	// BT.601 luma in 1/65536, as image/color has it too.
-	lumaR, lumaG, lumaB = 19595, 38470, 7471
-
-	evens = 0x00ff00ff00ff00ff // every other byte of eight
-	alpha = 0xff000000ff000000 // the alpha bytes of two pixels
-)
+// detail is about how many samples each axis keeps at least, where the
+// picture has them: ample for a 64×64 plane, small enough to handle at leisure.
+const detail = 512
 
 // FromRGBA reduces a picture of straight-alpha RGBA rows, four bytes a pixel,
-// to a luma plane whose axes have 448 to 1023 samples each (fewer only where
+// to a luma plane whose axes have 384 to 1023 samples each (fewer only where
 // the picture has fewer pixels). The plane shows the picture over white. If
 // the picture is really transparent, black shows it over black; else it is nil.
 func FromRGBA(pix []byte, w, h int) (white phash.Luma, black *phash.Luma, err error) {
 	var r Reducer
-	if err := r.Reset(w, h); err != nil {
+	if err := r.Reset(RGBA, w, h); err != nil {
 		return phash.Luma{}, nil, err
 	}
 	if err := r.Write(pix); err != nil {
@@ -35,108 +23,59 @@ func FromRGBA(pix []byte, w, h int) (white phash.Luma, black *phash.Luma, err er
 	return r.Luma()
 }
 
-// FromImage reduces a decoded picture like FromRGBA and turns it upright:
-// orientation is the EXIF value, 1 to 8; others count as 1.
-func FromImage(img image.Image, orientation int) (white phash.Luma, black *phash.Luma, err error) {
-	b := img.Bounds()
-	w, h := b.Dx(), b.Dy()
-	var r Reducer
-	if err := r.Reset(w, h); err != nil {
-		return phash.Luma{}, nil, err
-	}
-	row := make([]byte, 4*w)
-	palette := straight(img)
-	for y := b.Min.Y; y < b.Max.Y; y++ {
-		switch img := img.(type) {
-		case *image.YCbCr:
-			at := img.YOffset(b.Min.X, y)
-			r.grey(img.Y[at : at+w])
-		case *image.Gray:
-			at := img.PixOffset(b.Min.X, y)
-			r.grey(img.Pix[at : at+w])
-		case *image.NRGBA:
-			at := img.PixOffset(b.Min.X, y)
-			r.rgba(img.Pix[at : at+4*w])
-		case *image.Paletted:
-			at := img.PixOffset(b.Min.X, y)
-			for x, i := range img.Pix[at : at+w] {
-				copy(row[4*x:], palette[i][:])
-			}
-			r.rgba(row)
-		default:
-			for x := range w {
-				c := color.NRGBAModel.Convert(img.At(b.Min.X+x, y)).(color.NRGBA)
-				row[4*x], row[4*x+1], row[4*x+2], row[4*x+3] = c.R, c.G, c.B, c.A
-			}
-			r.rgba(row)
-		}
-	}
-	if white, black, err = r.Luma(); err != nil {
-		return phash.Luma{}, nil, err
-	}
-	white = upright(white, orientation)
-	if black != nil {
-		turned := upright(*black, orientation)
-		black = &turned
-	}
-	return white, black, nil
-}
-
-// straight returns the colours of a picture with a palette, with straight
-// alpha; those that it lacks are transparent.
-func straight(img image.Image) (colours [256][4]byte) {
-	if img, ok := img.(*image.Paletted); ok {
-		for i, c := range img.Palette[:min(len(img.Palette), 256)] {
-			c := color.NRGBAModel.Convert(c).(color.NRGBA)
-			colours[i] = [4]byte{c.R, c.G, c.B, c.A}
-		}
-	}
-	return colours
-}
-
 // A Reducer does what FromRGBA does, of a picture that comes in strips, and
 // reuses its memory: after the largest picture it allocates nothing. It begins
 // with Reset and is not safe for concurrent use.
 type Reducer struct {
+	layout               Layout
 	w, h, boxesX, boxesY int
 	rows                 int   // taken so far, of h
 	edges                []int // boxesX+1 columns where boxes begin
 
 	// Opaque pixels are added up two at a time: a word holds four 16-bit sums,
-	// red and blue (or green and alpha) of even and of odd columns. A grain is
-	// 1, 2 or 4 such words beside each other, which share a sum where they lie
-	// in one box anyway: loading and storing sums takes most of the time.
-	// packed counts the words in each sum since they were spread over the boxes.
-	grain               int
-	redBlue, greenAlpha []uint64
-	packed              int
-	luma                []uint64 // of each box: alpha × luma, 255 × 65536 × 255 a pixel at most
-	cover               []uint64 // of each box: alpha
+	// red and blue of even and of odd columns, and another those of green, a byte
+	// further left. A grain is 1, 2 or 4 such words beside each other, which share
+	// a sum where they lie in one box anyway: loading and storing sums takes most
+	// of the time. Of luma see addLuma. packed counts the rows in the sums since
+	// they were spread over the boxes; a row adds up to step × 255 to a sum.
+	grain, step    int
+	redBlue, green []uint64
+	packed         int
+	luma           []uint64 // of each box: luma of opaque rows, 255 × 65536 a pixel at most
+	cover          []uint64 // of each box: alpha
+	glass          []uint64 // of each box: alpha × luma of transparent rows
+	isGlass        bool     // the band has transparent rows
 
-	white, black []uint16
-	overBlack    phash.Luma
-	missing      uint64 // alpha lacking in the whole picture
+	white     []uint16
+	black     []uint16 // nil as long as it is no other
+	overBlack phash.Luma
+	missing   uint64 // alpha lacking in the whole picture
 }
 
 // Reset begins a picture of w×h pixels. The planes of the one before are no
 // longer valid.
-func (r *Reducer) Reset(w, h int) error {
+func (r *Reducer) Reset(layout Layout, w, h int) error {
 	if err := checkSize(w, h); err != nil {
 		return err
 	}
+	r.layout = layout
 	_, r.grain = boxWidth(w)
 	r.edges = columns(r.edges[:0], w)
 	r.w, r.h, r.boxesX, r.boxesY = w, h, len(r.edges)-1, boxRows(h)
-	r.rows, r.packed, r.missing = 0, 0, 0
+	r.rows, r.packed, r.missing, r.isGlass = 0, 0, 0, false
 	sums := (w + 2*r.grain - 1) / (2 * r.grain)
-	for _, buf := range []*[]uint64{&r.redBlue, &r.greenAlpha} {
+	r.step = r.grain
+	if layout.isLuma() {
+		sums, r.step = (w+7)/8, min(r.grain, 2)
+	}
+	for _, buf := range []*[]uint64{&r.redBlue, &r.green} {
 		*buf = zeros(*buf, sums)
 	}
-	for _, buf := range []*[]uint64{&r.luma, &r.cover} {
+	for _, buf := range []*[]uint64{&r.luma, &r.cover, &r.glass} {
 		*buf = zeros(*buf, r.boxesX)
 	}
 	if boxes := r.boxesX * r.boxesY; cap(r.white) < boxes {
-		r.white, r.black = make([]uint16, 0, boxes), make([]uint16, 0, boxes)
+		r.white = make([]uint16, 0, boxes)
 	}
 	r.white, r.black = r.white[:0], r.black[:0]
 	return nil
@@ -151,18 +90,21 @@ func zeros(buf []uint64, n int) []uint64 {
 	return buf[:n]
 }
 
-// Write takes the next rows of straight-alpha RGBA, four bytes a pixel: whole
-// rows, as many as there are in rgba.
-func (r *Reducer) Write(rgba []byte) error {
-	if len(rgba) > 4*r.w*(r.h-r.rows) || r.w == 0 || len(rgba)%(4*r.w) != 0 {
+// Write takes the next rows: whole ones, as many as there are in pix.
+func (r *Reducer) Write(pix []byte) error {
+	length := r.layout.Size() * r.w
+	if len(pix) > length*(r.h-r.rows) || r.w == 0 || len(pix)%length != 0 {
 		return fail(Undecodable, "%d bytes are not rows of a picture of %d×%d pixels, of which %d have come",
-			len(rgba), r.w, r.h, r.rows)
+			len(pix), r.w, r.h, r.rows)
 	}
-	for ; len(rgba) > 0; rgba = rgba[4*r.w:] {
-		r.rgba(rgba[:4*r.w])
+	for ; len(pix) > 0; pix = pix[length:] {
+		r.row(pix[:length])
 	}
 	return nil
 }
+
+// Opaque reports whether every row so far is opaque.
+func (r *Reducer) Opaque() bool { return !r.isGlass && len(r.black) == 0 }
 
 // Luma returns the planes of a picture whose rows have all come, like FromRGBA.
 // They are valid until the next Reset. It counts as really transparent where a
@@ -185,7 +127,7 @@ func boxWidth(w int) (width, grain int) {
 	switch width := max(1, w/detail); {
 	case width >= 7:
 		return (width + 1) &^ 7, 4
-	case width >= 4:
+	case width >= 3:
 		return 4, 2
 	default:
 		return width, 1
@@ -194,10 +136,10 @@ func boxWidth(w int) (width, grain int) {
 
 // columns appends where boxes begin, from left to right, and the width.
 func columns(buf []int, w int) []int {
-	width, grain := boxWidth(w)
+	width, _ := boxWidth(w)
 	boxes := w / width
 	for i := range boxes {
-		if grain > 1 {
+		if width > 1 {
 			buf = append(buf, i*width)
 		} else {
 			buf = append(buf, i*w/boxes)
@@ -210,166 +152,103 @@ func columns(buf []int, w int) []int {
 // other, but for a row.
 func boxRows(h int) int { return h / max(1, h/detail) }
 
-// rgba takes the next row, four bytes a pixel.
-func (r *Reducer) rgba(row []byte) {
+// row takes the next row.
+func (r *Reducer) row(row []byte) {
 	const most = 257 // how often 255 fits into 16 bits
-	if r.packed+r.grain > most {
-		r.spread()
+	if (r.packed+1)*r.step > most {
+		r.spread(0)
 	}
 	// Nearly all rows are opaque: they are added at once, and taken away again
 	// where one turns out not to be.
-	if r.add(row) {
-		r.packed += r.grain
-	} else {
+	switch {
+	case r.layout.isLuma():
+		r.addLuma(row)
+		r.packed++
+	case r.add(row) || r.layout == BGRX:
+		r.packed++
+	default:
 		r.subtract(row)
 		r.transparent(row)
+		r.isGlass = true
 	}
-	r.endRow()
-}
-
-// add adds a row and reports whether it is opaque.
-func (r *Reducer) add(row []byte) bool {
-	all, i := uint64(alpha), 0
-	redBlue, greenAlpha := r.redBlue, r.greenAlpha[:len(r.redBlue)]
-	// Arrays of a known length: one check of bounds for all their elements.
-	switch r.grain {
-	case 4:
-		for ; 32*i+32 <= len(row); i++ {
-			p := (*[32]byte)(row[32*i:])
-			a, b := binary.LittleEndian.Uint64(p[:8]), binary.LittleEndian.Uint64(p[8:])
-			c, d := binary.LittleEndian.Uint64(p[16:]), binary.LittleEndian.Uint64(p[24:])
-			redBlue[i] += a&evens + b&evens + c&evens + d&evens
-			greenAlpha[i] += a>>8&evens + b>>8&evens + c>>8&evens + d>>8&evens
-			all &= a & b & c & d
-		}
-	case 2:
-		for ; 16*i+16 <= len(row); i++ {
-			p := (*[16]byte)(row[16*i:])
-			a, b := binary.LittleEndian.Uint64(p[:8]), binary.LittleEndian.Uint64(p[8:])
-			redBlue[i] += a&evens + b&evens
-			greenAlpha[i] += a>>8&evens + b>>8&evens
-			all &= a & b
-		}
-	default:
-		for ; 8*i+8 <= len(row); i++ {
-			a := binary.LittleEndian.Uint64(row[8*i:])
-			redBlue[i] += a & evens
-			greenAlpha[i] += a >> 8 & evens
-			all &= a
-		}
-	}
-	for j := i * r.grain; 8*j < len(row); j++ {
-		two := pair(row, j)
-		redBlue[i] += two & evens
-		greenAlpha[i] += two >> 8 & evens
-		if 8*j+4 == len(row) {
-			two |= 0xff << 56 // no pixel is there
-		}
-		all &= two
-	}
-	return all == alpha
-}
-
-// subtract undoes add.
-func (r *Reducer) subtract(row []byte) {
-	for j := 0; 8*j < len(row); j++ {
-		two := pair(row, j)
-		r.redBlue[j/r.grain] -= two & evens
-		r.greenAlpha[j/r.grain] -= two >> 8 & evens
+	r.rows++
+	band := len(r.white) / r.boxesX
+	if from, to := band*r.h/r.boxesY, (band+1)*r.h/r.boxesY; r.rows == to {
+		r.endBand(to - from)
 	}
 }
 
-// pair loads pixels 2i and 2i+1; beyond the row's end there are zeros.
-func pair(row []byte, i int) uint64 {
-	if row = row[8*i:]; len(row) < 8 {
-		return uint64(binary.LittleEndian.Uint32(row))
-	}
-	return binary.LittleEndian.Uint64(row)
-}
-
-// spread empties the sums of grains into those of boxes.
-func (r *Reducer) spread() {
+// spread empties the sums of packed rows into those of boxes, from number done
+// on.
+func (r *Reducer) spread(done int) {
 	if r.packed == 0 {
 		return
 	}
-	for i := range r.luma {
-		var red, green, blue, cover uint64
-		from, to := r.edges[i], r.edges[i+1]
-		for x := from &^ 1; x < to; x += 2 * r.grain {
-			rb, ga := r.redBlue[x/2/r.grain], r.greenAlpha[x/2/r.grain]
-			if x < from { // the even column belongs to the box before
-				rb, ga = rb&^0xffffffff, ga&^0xffffffff
-			}
-			if r.grain == 1 && x+1 == to { // the odd column belongs to the box behind
-				rb, ga = rb&0xffffffff, ga&0xffffffff
-			}
-			// Two 32-bit sums a word.
-			red += rb & 0x0000ffff_0000ffff
-			blue += rb >> 16 & 0x0000ffff_0000ffff
-			green += ga & 0x0000ffff_0000ffff
-			cover += ga >> 16 & 0x0000ffff_0000ffff
-		}
-		r.luma[i] += 255 * (lumaR*both(red) + lumaG*both(green) + lumaB*both(blue))
-		r.cover[i] += both(cover)
+	if r.layout.isLuma() {
+		r.spreadLuma(done)
+	} else {
+		r.spreadColours(done)
 	}
 	clear(r.redBlue)
-	clear(r.greenAlpha)
+	clear(r.green)
 	r.packed = 0
 }
 
-// both adds the two 32-bit sums of a word.
-func both(v uint64) uint64 { return v&0xffffffff + v>>32 }
-
-func (r *Reducer) transparent(row []byte) {
-	for i := range r.luma {
-		box := row[4*r.edges[i] : 4*r.edges[i+1]]
-		for ; len(box) >= 4; box = box[4:] {
-			a := uint64(box[3])
-			r.luma[i] += a * (lumaR*uint64(box[0]) + lumaG*uint64(box[1]) + lumaB*uint64(box[2]))
-			r.cover[i] += a
-		}
-	}
-}
-
-// grey takes the next row, one opaque luma sample a pixel.
-func (r *Reducer) grey(row []byte) {
-	for i := range r.luma {
-		box := row[r.edges[i]:r.edges[i+1]]
-		sum := uint64(0)
-		for _, v := range box {
-			sum += uint64(v)
-		}
-		r.luma[i] += 255 << 16 * sum
-		r.cover[i] += 255 * uint64(len(box))
-	}
-	r.endRow()
-}
-
-// endRow closes the band of boxes if it is complete.
-func (r *Reducer) endRow() {
-	band := len(r.white) / r.boxesX
-	r.rows++
-	from, to := band*r.h/r.boxesY, (band+1)*r.h/r.boxesY
-	if r.rows < to {
+// endBand makes samples of a row of boxes.
+func (r *Reducer) endBand(rows int) {
+	n := len(r.white)
+	r.white = r.white[:n+r.boxesX]
+	white := r.white[n:]
+	if r.isGlass {
+		r.spread(0)
+		r.endGlass(white, n, rows)
 		return
 	}
-	r.spread()
-	for i, l := range r.luma {
-		pixels := uint64((r.edges[i+1] - r.edges[i]) * (to - from))
-		missing := 255*pixels - r.cover[i]
-		r.missing += missing
-		// One sample is luma / (255 alpha × 65536 weight × pixels), times White.
-		r.black = append(r.black, sample(l/255, pixels))
-		r.white = append(r.white, sample(l/255+missing<<16, pixels))
+	done := 0
+	if width := r.edges[1]; r.packed == rows && width <= 2*r.grain && width*rows < exact {
+		// Boxes of the usual widths, all of which is there. The last may be wider.
+		white := white[:r.boxesX-1]
+		if r.layout.isLuma() {
+			done = r.lumaBand(white, width, rows)
+		} else {
+			done = r.colourBand(white, width, rows)
+		}
+	}
+	r.spread(done)
+	var by divisor
+	for i := done; i < len(white); i++ {
+		if pixels := uint64((r.edges[i+1] - r.edges[i]) * rows); by.pixels != pixels {
+			by = divisorOf(pixels)
+		}
+		white[i] = by.sample(r.luma[i])
+	}
+	if len(r.black) > 0 {
+		r.black = append(r.black, white...)
 	}
 	clear(r.luma)
 	clear(r.cover)
 }
 
-// sample divides a sum of pixels, each 255 × 65536 at most, to the scale of
-// phash.White.
-func sample(sum, pixels uint64) uint16 {
-	return uint16((sum + 128*pixels) / (256 * pixels))
+// endGlass is endBand where some rows are transparent. Before this band there
+// are n samples.
+func (r *Reducer) endGlass(white []uint16, n, rows int) {
+	if len(r.black) == 0 {
+		r.black = append(r.black[:0], r.white[:n]...)
+	}
+	for i, l := range r.luma {
+		pixels := uint64((r.edges[i+1] - r.edges[i]) * rows)
+		missing := 255*pixels - r.cover[i]
+		r.missing += missing
+		// One sample is luma / (65536 weight × pixels), times White.
+		l += r.glass[i] / 255
+		by := divisorOf(pixels)
+		r.black = append(r.black, by.sample(l))
+		white[i] = by.sample(l + missing<<16)
+	}
+	for _, sums := range [][]uint64{r.luma, r.cover, r.glass} {
+		clear(sums)
+	}
+	r.isGlass = false
 }
 
 // upright applies an EXIF orientation (Exif 2.32, tag 0x0112).

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/preseal/preseal/matcher/media"
+	"github.com/preseal/preseal/matcher/phash"
 	"github.com/preseal/preseal/testdata/pictures"
 )
 
@@ -25,7 +26,7 @@ func TestReducerInStrips(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, rows := range []int{1, 7, h} {
-			if err := r.Reset(w, h); err != nil {
+			if err := r.Reset(media.RGBA, w, h); err != nil {
 				t.Fatal(err)
 			}
 			for strip := range slices.Chunk(pix, 4*w*rows) {
@@ -42,6 +43,89 @@ func TestReducerInStrips(t *testing.T) {
 	}
 }
 
+// Whatever order its bytes are in, a picture gives the same planes.
+func TestReducerLayouts(t *testing.T) {
+	reduced := func(layout media.Layout, pix []byte, w, h, rows int) (white phash.Luma, black *phash.Luma) {
+		t.Helper()
+		var r media.Reducer
+		if err := r.Reset(layout, w, h); err != nil {
+			t.Fatal(err)
+		}
+		for strip := range slices.Chunk(pix, layout.Size()*w*rows) {
+			if err := r.Write(strip); err != nil {
+				t.Fatal(err)
+			}
+		}
+		white, black, err := r.Luma()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := layout != media.BGRA; r.Opaque() != want {
+			t.Errorf("%d×%d, layout %d: opaque is %v", w, h, layout, r.Opaque())
+		}
+		return white, black
+	}
+	// Boxes of 1, 2, 3, 4, 8 and 16 columns, and of a row and of several.
+	for i, size := range [][2]int{{1, 1}, {7, 3}, {37, 1200}, {511, 512}, {1030, 33}, {1601, 530}, {2100, 20}, {3001, 9}, {4003, 1100}, {8204, 2}} {
+		w, h := size[0], size[1]
+		rgba := pictures.Photo(uint64(i), w, h).Pix
+		grey, greyRGBA := make([]byte, w*h), make([]byte, 4*w*h)
+		for j := range grey {
+			grey[j] = rgba[4*j+1]
+			copy(greyRGBA[4*j:], []byte{grey[j], grey[j], grey[j], 255})
+		}
+		glass := bytes.Clone(rgba)
+		for j := 3; j < len(glass); j += 4 {
+			glass[j] = uint8(j / 4)
+		}
+		for _, pair := range []struct {
+			layout      media.Layout
+			pix, asRGBA []byte
+		}{
+			{media.BGRA, blueFirst(glass), glass},
+			{media.BGRX, blueFirst(glass), rgba},
+			{media.Luma, grey, greyRGBA},
+		} {
+			want, wantBlack, err := media.FromRGBA(pair.asRGBA, w, h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, rows := range []int{1, 7, h} {
+				got, black := reduced(pair.layout, pair.pix, w, h, rows)
+				if !slices.Equal(got.Pix, want.Pix) || got.W != want.W || (black == nil) != (wantBlack == nil) ||
+					black != nil && !slices.Equal(black.Pix, wantBlack.Pix) {
+					t.Errorf("%d×%d, layout %d, in strips of %d rows: not the same picture", w, h, pair.layout, rows)
+				}
+			}
+		}
+		video := make([]byte, len(grey))
+		for j, y := range grey {
+			video[j] = uint8(16 + (int(y)*219+127)/255)
+		}
+		want, _ := reduced(media.Luma, grey, w, h, 5)
+		for j, v := range first(reduced(media.VideoLuma, video, w, h, 5)).Pix {
+			if d := int(v) - int(want.Pix[j]); d < -phash.White/400 || d > phash.White/400 { // half a step of 219
+				t.Fatalf("%d×%d: sample %d of 16 to 235 is %d, want %d", w, h, j, v, want.Pix[j])
+			}
+		}
+	}
+	for y, want := range map[byte]uint16{0: 0, 16: 0, 235: phash.White, 255: phash.White} {
+		if got := first(reduced(media.VideoLuma, []byte{y}, 1, 1, 1)).Pix[0]; got != want {
+			t.Errorf("%d of 16 to 235 is %d, want %d", y, got, want)
+		}
+	}
+}
+
+func first[A, B any](a A, _ B) A { return a }
+
+func blueFirst(rgba []byte) []byte {
+	out := bytes.Clone(rgba)
+	for i := 0; i < len(out); i += 4 {
+		out[i], out[i+2] = out[i+2], out[i]
+	}
+	return out
+}
+
 func TestReducerRejects(t *testing.T) {
 	var r media.Reducer
 	if err := r.Write(make([]byte, 4)); reason(err) != media.Undecodable {
@@ -50,10 +134,10 @@ func TestReducerRejects(t *testing.T) {
 	if _, _, err := r.Luma(); reason(err) != media.Undecodable {
 		t.Errorf("a picture before Reset: %v", err)
 	}
-	if err := r.Reset(20000, 20000); reason(err) != media.TooLarge {
+	if err := r.Reset(media.RGBA, 20000, 20000); reason(err) != media.TooLarge {
 		t.Errorf("a huge picture: %v", err)
 	}
-	if err := r.Reset(3, 2); err != nil {
+	if err := r.Reset(media.RGBA, 3, 2); err != nil {
 		t.Fatal(err)
 	}
 	for _, n := range []int{1, 4, 11, 13, 36} {
@@ -79,7 +163,7 @@ func TestReducerAllocatesNothing(t *testing.T) {
 	var r media.Reducer
 	pix := pictures.Photo(1, 512, 384).Pix
 	reduce := func() {
-		if err := r.Reset(512, 384); err != nil {
+		if err := r.Reset(media.RGBA, 512, 384); err != nil {
 			t.Fatal(err)
 		}
 		if err := r.Write(pix); err != nil {

@@ -16,6 +16,8 @@ type Info struct {
 	Width, Height int
 	// Orientation is the EXIF orientation of a JPEG or PNG, 1 to 8, and 1 otherwise.
 	Orientation int
+	// Progressive says of a JPEG that its first scans are a picture already.
+	Progressive bool
 }
 
 // What is walked through at most. Encoders cut PNG data into chunks of 8 KB or so.

@@ -1,0 +1,58 @@
+// Digests made in a worker beside the one that decodes, and what happens without it, in Chromium.
+
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { after, before, test } from "node:test";
+import { LabPage } from "./labpage.js";
+
+const SCRIPT = "/js/dist/digester.js";
+const bytes = randomBytes(700_000);
+
+let page: LabPage;
+
+before(async () => {
+  page = await LabPage.open();
+  page.stage.routes.set("/bytes", (_, response) => response.end(bytes));
+  await page.call("load", "bytes", "/bytes");
+  await page.call("pad", "long.jpg", "listed", 600_000);
+});
+
+after(() => page?.close());
+
+test("the digest is SHA-256", async () => {
+  const got = await page.call("digests", ["bytes", "long.jpg", "bytes"]);
+  const want = createHash("sha256").update(bytes).digest("hex");
+  assert.deepEqual([got[0], got[2]], [want, want]);
+  assert.match(got[1] ?? "", /^[0-9a-f]{64}$/);
+  assert.notEqual(got[1], want);
+});
+
+test("where it cannot be made there, it is made here", async () => {
+  page.stage.routes.set(SCRIPT, (_, response) => response.writeHead(404).end());
+  try {
+    assert.equal(await page.open(), "");
+    const { outcome } = await page.check("long.jpg");
+    assert.deepEqual([outcome.kind, outcome.lane === "sha256"], ["match", false]); // its digest is not the listed file's
+    assert.deepEqual(await page.call("digests", ["bytes"]), [""]);
+  } finally {
+    page.stage.routes.delete(SCRIPT);
+  }
+});
+
+const losses: [name: string, code: string][] = [
+  ["in part", "FileReaderSync.prototype.readAsArrayBuffer = () => { throw gone; };"],
+  ["as a whole", "Blob.prototype.arrayBuffer = async () => { throw gone; };"],
+];
+
+for (const [name, code] of losses) {
+  test(`a file that cannot be read ${name} is undecodable`, async () => {
+    const slow = `const gone = new DOMException("the file changed", "NotReadableError"); ${code}`;
+    const worker = page.sabotage(
+      name.replaceAll(" ", "-"),
+      `addEventListener("message", ({ data }) => { if (data.blob) { ${slow} } });`,
+    );
+    assert.equal(await page.open({ worker }), "");
+    const { outcome, requests } = await page.check("long.jpg");
+    assert.deepEqual([outcome.kind, outcome.reason, requests], ["unsupported", "undecodable", []]);
+  });
+}
