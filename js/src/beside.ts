@@ -40,15 +40,17 @@ export function startBeside(timeout: number): Beside {
   }
 }
 
-/** The first worker's end of it. */
+/** The first worker's end of it. After `patience` milliseconds without an answer the other is taken for dead. */
 export class Digester {
   #isReady = false;
   readonly #port: MessagePort | undefined;
+  readonly #patience: number;
   readonly #calls = new Map<number, (sha256: Uint8Array | undefined) => void>();
   #lastId = 0;
 
-  constructor(port: MessagePort | undefined) {
+  constructor(port: MessagePort | undefined, patience: number) {
     this.#port = port;
+    this.#patience = patience;
     if (!port) return;
     port.onmessage = ({ data }: MessageEvent<Digested | "ready">) => {
       if (data === "ready") this.#isReady = true;
@@ -61,7 +63,14 @@ export class Digester {
     return new Promise((resolve) => {
       if (!this.#port || !this.#isReady) return resolve(undefined);
       const id = ++this.#lastId;
-      this.#calls.set(id, resolve);
+      const timer = setTimeout(() => {
+        this.#isReady = false;
+        this.#answer({ id });
+      }, this.#patience);
+      this.#calls.set(id, (sha256) => {
+        clearTimeout(timer);
+        resolve(sha256);
+      });
       this.#port.postMessage({ id, blob } satisfies ToDigest);
     });
   }

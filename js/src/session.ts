@@ -59,7 +59,7 @@ export class Session {
     const acquired = kept ? await resume(kept, quest) : await acquire(quest);
     signal.throwIfAborted();
     const updater = new Updater({ settings, decoders }, acquired, tell);
-    return new Session(settings, updater, decoders, new Digester(digester));
+    return new Session(settings, updater, decoders, new Digester(digester, settings.timeout));
   }
 
   get serving(): Serving {

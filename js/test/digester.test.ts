@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { after, before, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import { Digester } from "../beside.js";
 import { LabPage } from "./labpage.js";
 
 const SCRIPT = "/js/dist/digester.js";
@@ -37,6 +39,20 @@ test("where it cannot be made there, it is made here", async () => {
   } finally {
     page.stage.routes.delete(SCRIPT);
   }
+});
+
+test("a worker that no longer answers is done without", async () => {
+  const { port1, port2 } = new MessageChannel();
+  const asked: unknown[] = [];
+  const digester = new Digester(port1 as unknown as MessagePort, 50);
+  port2.onmessage = ({ data }) => asked.push(data);
+  port2.postMessage("ready");
+  await setTimeout(10);
+  const digest = () => digester.digest(new Blob([bytes]));
+  assert.deepEqual(await Promise.all([digest(), digest()]), [undefined, undefined]);
+  assert.equal(await digest(), undefined);
+  assert.equal(asked.length, 2);
+  port1.close();
 });
 
 const losses: [name: string, code: string][] = [

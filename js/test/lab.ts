@@ -232,7 +232,7 @@ export async function check(name: string, abortAt?: CheckProgress["phase"], clos
 /** Digests files at once in a worker beside, as hexadecimal digits; "" where that does not run. */
 export async function digests(names: string[]): Promise<string[]> {
   const { port, settled, end } = startBeside(10_000);
-  const digester = new Digester(port);
+  const digester = new Digester(port, 10_000);
   await settled;
   const all = await Promise.all(names.map((name) => digester.digest(file(name))));
   end();
