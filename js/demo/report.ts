@@ -1,5 +1,5 @@
 import type { Decision, Policy, Verdict } from "../index.js";
-import { count, el, hexDump, ms, plural } from "./dom.js";
+import { bytes, count, el, hexDump, ms, plural } from "./dom.js";
 import { pdqGrid, phashGrid } from "./grid.js";
 import { conclude, decodedBy, form, proof, total } from "./words.js";
 
@@ -39,7 +39,7 @@ function facts(rows: [string, string][]): HTMLElement {
 function decodeStep({ file, verdict: { kind, report } }: Account): HTMLElement {
   const unknown = kind === "unsupported" ? "not recognised" : "not looked at";
   const rows: [string, string][] = [
-    ["File", plural(file.size, "byte")],
+    ["File", bytes(file.size)],
     ["Format", report.format ? report.format.toUpperCase() : unknown],
   ];
   if (report.width > 0) rows.push(["Pixels", `${report.width} × ${report.height}`]);
