@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -77,6 +78,10 @@ func OpenManifest(b []byte, t Trust, now time.Time) (*Manifest, error) {
 	var signers []Signer
 	signed := map[string]bool{}
 	for _, s := range n.Sigs {
+		// It lets the last character be one of four, so that a byte could change.
+		if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
+			continue
+		}
 		role := roles[keyID(s.Name, s.Hash)]
 		signers = append(signers, Signer{s.Name, role})
 		signed[role] = true

@@ -114,6 +114,29 @@ func renamed(t *testing.T, key string) string {
 }
 
 // Who signs later does not change what was signed.
+// The last character of a signature has two bits that stand for nothing.
+func TestSignaturesHaveOneSpelling(t *testing.T) {
+	_, m, err := Build(spec(3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority, key := newKey(t, 1, "authority")
+	signed, err := Sign(m, authority)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	last := len(signed) - len("=\n") - 1
+	value := strings.IndexByte(digits, signed[last])
+	for spare := range 4 {
+		signed[last] = digits[value+spare]
+		_, err := OpenManifest(signed, Trust{Roles: Trusted(key)}, now)
+		if (err == nil) != (spare == 0) {
+			t.Errorf("%q at the end: %v", digits[value+spare], err)
+		}
+	}
+}
+
 func TestMarkIsOfTheText(t *testing.T) {
 	_, m, err := Build(spec(3))
 	if err != nil {
