@@ -55,7 +55,7 @@ demo: js ## build, then serve the demo page (stop with Ctrl-C)
 test: chromium test-go test-wasm test-v3 test-fuzz reproducible size test-js ## all tests, with Chromium (installs it if it is missing)
 
 test-all: JS_TEST := test:all
-test-all: engines test ## all tests, with Firefox and WebKitGTK as well
+test-all: engines encoders test ## all tests, with Firefox and WebKitGTK as well
 
 lint: $(NODE_MODULES) ## formatting, vet, staticcheck, Biome, tidy go.mod
 	@unformatted=$$(go tool -modfile=tools.mod gofumpt -l matcher wasm tools testdata)
