@@ -42,40 +42,54 @@ func (f *short) state(key uint64) (h1, h2 uint64) {
 	return f.first, h2*5 + murmur4
 }
 
-// position returns the first of a key's positions: state and finish in one. It
-// is kept apart, since Go's code for wasm has few registers to mix it with more.
-//
-//go:noinline
+// position returns the first of a key's positions.
 func (f *short) position(key uint64) uint64 {
-	k := bits.ReverseBytes64(key) * murmur2
-	k = (k<<33 | k>>31) * murmur1
-	h2 := (((k<<31|k>>33)+f.first)*5 + murmur4) ^ 16
-	h1 := (f.first ^ 16) + h2
-	h2 += h1
-	h1 = (h1 ^ h1>>33) * scramble1
-	h1 = (h1 ^ h1>>33) * scramble2
-	h2 = (h2 ^ h2>>33) * scramble1
-	h2 = (h2 ^ h2>>33) * scramble2
-	return ((h1 ^ h1>>33) + (h2 ^ h2>>33)) % f.m
+	h1, h2 := f.state(key)
+	p, _ := finish(h1, h2, 16)
+	return p % f.m
 }
 
 // tester returns a test of whether a set holds the position of one of the keys
 // key^f, for f of flips. What has to be waited for, memory, it asks for many times
-// at once: the coarse map, and for what that lets pass the buckets and gaps.
+// at once.
 func (f *short) tester(set *riceSet) func(key uint64, flips []uint64) bool {
 	var block [256]uint64
 	return func(key uint64, flips []uint64) bool {
 		for len(flips) > 0 {
 			positions := block[:min(len(flips), len(block))]
-			for i, flip := range flips[:len(positions)] {
-				positions[i] = f.position(key ^ flip)
-			}
+			f.positions(positions, key, flips)
 			flips = flips[len(positions):]
-			if set.containsAny(positions) {
-				return true
+			for _, p := range set.sieve.sift(positions) {
+				if set.find(p) {
+					return true
+				}
 			}
 		}
 		return false
+	}
+}
+
+// positions fills out with the positions of keys key^f. It works on four of them
+// without a jump or a call.
+func (f *short) positions(out []uint64, key uint64, flips []uint64) {
+	m := f.m
+	for ; len(out) >= 4 && len(flips) >= 4; out, flips = out[4:], flips[4:] {
+		to, four := (*[4]uint64)(out), (*[4]uint64)(flips)
+		h1, h2 := f.state(key ^ four[0])
+		p, _ := finish(h1, h2, 16)
+		to[0] = p % m
+		h1, h2 = f.state(key ^ four[1])
+		p, _ = finish(h1, h2, 16)
+		to[1] = p % m
+		h1, h2 = f.state(key ^ four[2])
+		p, _ = finish(h1, h2, 16)
+		to[2] = p % m
+		h1, h2 = f.state(key ^ four[3])
+		p, _ = finish(h1, h2, 16)
+		to[3] = p % m
+	}
+	for i := range out {
+		out[i] = f.position(key ^ flips[i])
 	}
 }
 

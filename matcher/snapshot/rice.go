@@ -84,9 +84,9 @@ func putRiceIndex(index []byte, block, count uint64, size int) {
 }
 
 // A riceSet is an open section: the positions as they are in the file, and what
-// finds one of them. A coarse map of about a byte and a half for each position
-// comes first: eleven of twelve unlisted keys end there. The rest decode half a
-// dozen gaps. Together that is below three bytes a position on top of the section.
+// finds one of them. A sieve of about a byte and a half for each position comes
+// first: nearly all unlisted keys end there. The rest decode half a dozen gaps.
+// Together that is below three bytes a position on top of the section.
 type riceSet struct {
 	m, count uint64
 	code     golomb
@@ -94,8 +94,7 @@ type riceSet struct {
 	index    []byte // of the section
 	gaps     []byte
 
-	coarse  []uint64 // a bit for each stretch of positions with one in it
-	wide    uint     // a stretch is 1<<wide positions
+	sieve   sieve
 	narrow  uint     // a bucket is 1<<narrow positions, and within a block
 	buckets []bucket // and one more at the end
 }
@@ -106,11 +105,8 @@ type bucket struct {
 	rank  uint32 // how many positions are before the bucket
 }
 
-// Bounds of what is sensible for a position, in bits and positions.
-const (
-	stretches = 16 // per position, at most
-	perBucket = 8  // positions, at least
-)
+// perBucket is how many positions a bucket has at least, if they are even.
+const perBucket = 8
 
 // decodeRice reads a section for positions below m, most of them at most, in blocks
 // of 1<<shift. It keeps data, and allocates no more than a constant times that.
@@ -148,10 +144,9 @@ func parseRice(data []byte, m, most uint64, shift uint) (*riceSet, error) {
 	return s, nil
 }
 
-// size chooses how large stretches and buckets are.
+// size chooses how large sieve and buckets are.
 func (s *riceSet) size() {
-	s.wide = uint(bits.Len64((s.m - 1) / (stretches * s.count)))
-	s.coarse = make([]uint64, (s.m-1)>>s.wide/64+1)
+	s.sieve = newSieve(s.m, s.count)
 	s.narrow = min(uint(bits.Len64((s.m-1)/(s.count/perBucket+1))), s.shift)
 	s.buckets = make([]bucket, 0, (s.m-1)>>s.narrow+2)
 }
@@ -198,8 +193,7 @@ func (s *riceSet) block(i uint64) (count, size uint64) {
 
 // add takes the next higher position, the gap after which begins at a bit.
 func (s *riceSet) add(p, rank, at uint64) {
-	stretch := p >> s.wide
-	s.coarse[stretch/64] |= 1 << (stretch % 64)
+	s.sieve.add(p)
 	if n := p >> s.narrow; uint64(len(s.buckets)) <= n {
 		for uint64(len(s.buckets)) < n {
 			s.buckets = append(s.buckets, bucket{rank: uint32(rank)})
@@ -209,55 +203,11 @@ func (s *riceSet) add(p, rank, at uint64) {
 }
 
 func (s *riceSet) contains(p uint64) bool {
-	stretch := p >> s.wide
-	return s.coarse[stretch/64]>>(stretch%64)&1 == 1 && s.find(p)
-}
-
-// containsAny reports whether contains holds for one of the positions. It changes
-// them.
-func (s *riceSet) containsAny(positions []uint64) bool {
-	coarse, wide, left, i := s.coarse, s.wide&63, 0, 0
-	for ; i+4 <= len(positions); i += 4 {
-		four := (*[4]uint64)(positions[i:])
-		a, b, c, d := four[0], four[1], four[2], four[3]
-		positions[left] = a
-		left += int(coarse[a>>wide/64] >> (a >> wide % 64) & 1)
-		positions[left] = b
-		left += int(coarse[b>>wide/64] >> (b >> wide % 64) & 1)
-		positions[left] = c
-		left += int(coarse[c>>wide/64] >> (c >> wide % 64) & 1)
-		positions[left] = d
-		left += int(coarse[d>>wide/64] >> (d >> wide % 64) & 1)
-	}
-	left += copy(positions[left:], positions[i:]) // find alone will do
-	s.fetch(positions[:left])
-	for _, p := range positions[:left] {
-		if s.find(p) {
-			return true
-		}
-	}
-	return false
-}
-
-// fetch reads what find is about to, so that it waits for all of it at once. The
-// sum is there lest reading be optimised away.
-//
-//go:noinline
-func (s *riceSet) fetch(positions []uint64) (sum byte) {
-	buckets, gaps, narrow := s.buckets, s.gaps, s.narrow&63
-	for _, p := range positions {
-		sum += byte(buckets[p>>narrow].at)
-	}
-	for _, p := range positions {
-		if i := int(buckets[p>>narrow].at >> 3); i < len(gaps) {
-			sum += gaps[i]
-		}
-	}
-	return sum
+	return s.sieve.passes(p) == 1 && s.find(p)
 }
 
 // find looks through the position's bucket. It is gapReader.next in a loop, with
-// everything at hand: this is what most of the time of many look-ups goes by with.
+// everything at hand.
 func (s *riceSet) find(p uint64) bool {
 	b := s.buckets[p>>(s.narrow&63):][:2]
 	at, next, n := uint64(b[0].at), b[0].first, b[1].rank-b[0].rank

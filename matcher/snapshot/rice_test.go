@@ -182,7 +182,7 @@ func FuzzRice(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if size := 8*len(s.coarse) + 16*cap(s.buckets); size > 16*len(data)+1<<10 {
+		if size := 8*len(s.sieve.words) + 16*cap(s.buckets); size > 16*len(data)+1<<10 {
 			t.Errorf("%d bytes to find what is in %d", size, len(data))
 		}
 		for _, p := range []uint64{0, m / 3, m - 1} {
