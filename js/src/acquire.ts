@@ -36,11 +36,14 @@ export async function fromStore(quest: Quest, base?: Serving): Promise<Acquired 
   const entry = await readEntry(list);
   if (!entry) return undefined;
   if (base && isSame(entry.manifest, base.kept.manifest)) return { serving: base, next: entry.next };
+  const reading = readHashed(list, entry.file); // beside the engine's start
+  reading.catch(() => {}); // whoever needs it hears of it
   const engine = await startEngine(settings, await module);
   try {
     const info = await verify(engine, entry.manifest, settings.trust, base?.info);
-    const bytes = await readFile(list, info.file, info.size);
-    if (!bytes || !(await isFile(bytes, info))) return undefined;
+    const read = await reading;
+    if (!read || !isNamed(read.hash, info)) return undefined;
+    const { bytes } = read;
     const snapshot = new Blob([bytes]);
     await openSnapshot(engine, snapshot, quest);
     const arrival = { stored: true, source: "stored", downloaded: 0 } as const;
@@ -154,8 +157,22 @@ function newest(a: Mark | undefined, b: Mark | undefined): Mark | undefined {
 }
 
 /** Whether the bytes are the file by its name. The engine leaves what only candidates need for later, and this does not. */
-async function isFile(bytes: Uint8Array<ArrayBuffer>, { file }: ManifestInfo): Promise<boolean> {
-  return file.startsWith(await digest(bytes));
+async function isFile(bytes: Uint8Array<ArrayBuffer>, info: ManifestInfo): Promise<boolean> {
+  return isNamed(await digest(bytes), info);
+}
+
+/** Whether a file's hash is the one that it is named by. */
+function isNamed(hash: string, { file }: ManifestInfo): boolean {
+  return file.startsWith(hash);
+}
+
+/** What is stored as a file, and its hash. Nothing says yet that it is the manifest's. */
+async function readHashed(
+  list: string,
+  file: string,
+): Promise<{ bytes: Uint8Array<ArrayBuffer>; hash: string } | undefined> {
+  const bytes = await readFile(list, file);
+  return bytes && { bytes, hash: await digest(bytes) };
 }
 
 function isSame(a: Uint8Array, b: Uint8Array): boolean {

@@ -2,7 +2,7 @@
 // here is trusted: whoever reads it verifies it. Nothing here is needed: a read that fails finds nothing, a write that fails
 // says so, and both end.
 
-import { chunkOf, countChunks } from "./chunks.js";
+import { CHUNK, chunkOf, countChunks } from "./chunks.js";
 import { PresealError } from "./errors.js";
 import type { Mark } from "./messages.js";
 import { within } from "./wait.js";
@@ -12,6 +12,9 @@ const PATIENCE = 4000;
 
 /** A list that was due so many milliseconds ago, 90 days, is nobody's any longer. */
 const FORGOTTEN = 90 * 86_400_000;
+
+/** A snapshot, of 256 MiB at most, has no more chunks. */
+const MOST_CHUNKS = 256;
 
 const VERSION = 2;
 const LISTS = "lists"; //   by list: Entry
@@ -66,11 +69,14 @@ export async function countStored(list: string, file: string): Promise<number> {
   return (await attempt([CHUNKS], "readonly", (get) => settled(count(get(CHUNKS))))) ?? 0;
 }
 
-/** The bytes of a file, if all its chunks are there. */
-export async function readFile(list: string, file: string, size: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const bytes = new Uint8Array(size);
-  for (let i = 0; i < countChunks(size); i++) {
-    const chunk = await readChunk(list, file, i);
+/** The bytes of a file, as far as its chunks make one: whether it is the whole file, its hash says. */
+export async function readFile(list: string, file: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const last = (await countStored(list, file)) - 1;
+  const end = last < MOST_CHUNKS ? await readChunk(list, file, last) : undefined;
+  if (!end || end.length > CHUNK) return undefined;
+  const bytes = new Uint8Array(last * CHUNK + end.length);
+  for (let i = 0; i <= last; i++) {
+    const chunk = i < last ? await readChunk(list, file, i) : end;
     const place = chunkOf(bytes, i);
     if (chunk?.length !== place.length) return undefined;
     place.set(chunk);
