@@ -45,7 +45,7 @@ export async function fromStore(quest: Quest, base?: Serving): Promise<Acquired 
     if (!read || !isNamed(read.hash, info)) return undefined;
     const { bytes } = read;
     const snapshot = new Blob([bytes]);
-    await openSnapshot(engine, snapshot, quest);
+    await openSnapshot(engine, snapshot, quest, bytes);
     const arrival = { stored: true, source: "stored", downloaded: 0 } as const;
     const kept = { module: await module, decoders: decoders.module, manifest: entry.manifest, snapshot, arrival };
     return { serving: new Serving(quest, info, kept, engine), next: entry.next };
@@ -95,7 +95,7 @@ async function obtain(
     try {
       const obtained = base.info.file === info.file ? await keep(base) : await byDelta(quest, manifest, info, base);
       if (obtained && (await isFile(obtained.bytes, info))) {
-        await openSnapshot(engine, obtained.snapshot, quest);
+        await openSnapshot(engine, obtained.snapshot, quest, obtained.bytes);
         return obtained;
       }
     } catch {
@@ -106,7 +106,7 @@ async function obtain(
   const hashesOf = (chunks: Uint8Array) => call(engine, "openChunks", chunks).hashes;
   const { bytes, downloaded } = await fetchSnapshot(quest, quest.list, info, hashesOf);
   const snapshot = new Blob([bytes]);
-  await openSnapshot(engine, snapshot, quest);
+  await openSnapshot(engine, snapshot, quest, bytes);
   return { bytes, snapshot, source: "full", downloaded };
 }
 

@@ -126,6 +126,24 @@ export class Slices {
   }
 }
 
+/** Reads from the bytes while they are held, which takes no time, and from the blob of the same bytes after that. */
+export class Held extends Slices {
+  #bytes: Uint8Array | undefined;
+
+  constructor(blob: Blob, bytes?: Uint8Array) {
+    super(blob);
+    this.#bytes = bytes;
+  }
+
+  override read(at: number, length: number): Uint8Array {
+    return this.#bytes?.subarray(at, at + length) ?? super.read(at, length);
+  }
+
+  release(): void {
+    this.#bytes = undefined;
+  }
+}
+
 /**
  * Reads ahead of what the engine asks for, since every read takes a millisecond: at first an eighth of the file, where most
  * progressive JPEG files have all that a hash is made of, then the rest.

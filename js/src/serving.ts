@@ -3,7 +3,7 @@ import { type Arguments, type Call, type Decompress, Engine, EngineError, type O
 import { isErrorCode, PresealError } from "./errors.js";
 import type { Kept, ManifestInfo, Mark, Settings, SnapshotInfo, Trust } from "./messages.js";
 import type { Errand } from "./publisher.js";
-import { Slices } from "./read.js";
+import { Held } from "./read.js";
 import { within } from "./wait.js";
 
 /** What it takes to open a snapshot in an engine. */
@@ -67,14 +67,21 @@ async function start(means: Means & Errand, kept: Kept): Promise<{ engine: Engin
 
 /**
  * Verifies a snapshot against the manifest opened last, and opens it. If it has filters of the kind bloom.zst the decoders
- * decompress them, which are fetched the first time.
+ * decompress them, which are fetched the first time. `bytes` are the snapshot's, if they are at hand: reading the blob takes a
+ * millisecond for each piece, and more for large ones.
  *
  * @throws PresealError; the signal's reason.
  */
-export async function openSnapshot(engine: Engine, snapshot: Blob, means: Means & Errand): Promise<void> {
-  const file = new Slices(snapshot); // only what it takes is in memory
+export async function openSnapshot(
+  engine: Engine,
+  snapshot: Blob,
+  means: Means & Errand,
+  bytes?: Uint8Array,
+): Promise<void> {
+  const file = new Held(snapshot, bytes);
   try {
     engine.call("openSnapshot", file);
+    file.release(); // from now on only what it takes is in memory
     return;
   } catch (error) {
     if (!(error instanceof EngineError && error.code === "compressed")) throw translated(error);
@@ -92,6 +99,7 @@ export async function openSnapshot(engine: Engine, snapshot: Blob, means: Means 
   };
   try {
     engine.call("openSnapshot", file, guarded);
+    file.release();
   } catch (error) {
     throw crash ?? translated(error);
   }
