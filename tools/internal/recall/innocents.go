@@ -107,10 +107,11 @@ func (l *list) probe(p innocent, most int) []hit {
 				continue
 			}
 			n, ok := l.numbers[key^flips]
-			if !ok || l.made(n, p.photo) {
+			at := number * l.kind.share(v, key, flips)
+			if !ok || at > most || l.made(n, p.photo) {
 				continue
 			}
-			h := hit{at: number * v.Share(), real: int(n) < len(l.real), entry: int(n)}
+			h := hit{at: at, real: int(n) < len(l.real), entry: int(n)}
 			if h.real {
 				h.pdq = orientedDistance(l.real[n].whole().PDQ, p.hashed.whole())
 			}
@@ -140,8 +141,19 @@ func (l *list) made(entry int32, photo int) bool {
 func probes(h *Hashed, kind hashKind, most int) int {
 	n := 0
 	for _, v := range matcher.Views(h.Windows) {
-		if kind != pHash || v.Share() == 1 {
+		key, margins, ok := kind.of(v)
+		if !ok {
+			continue
+		}
+		if kind != pHash {
 			n += most / v.Share()
+			continue
+		}
+		number := 0
+		for flips := range probe.Likeliest(margins, most) {
+			if number++; number*kind.share(v, key, flips) <= most {
+				n++
+			}
 		}
 	}
 	return n

@@ -53,6 +53,15 @@ func (k hashKind) of(v matcher.View) (key uint64, margins []float32, ok bool) {
 	return v.PDQ.Key(int(k)), v.Spectrum.Margins(int(k)), true
 }
 
+// share returns which part of a lane's probes a variant of a view's key is
+// looked for with: one in so many.
+func (k hashKind) share(v matcher.View, key, flips uint64) int {
+	if k == pHash && bits.OnesCount64(key) == 32 && bits.OnesCount64(key^flips) != 32 {
+		return v.Share() * matcher.LeaningShare
+	}
+	return v.Share()
+}
+
 // compare measures a copy against its original, for each kind of key, up to
 // the largest number of probes.
 func compare(listed, query *Hashed, kinds []hashKind, most int) copied {
@@ -76,11 +85,12 @@ func (k hashKind) need(seen []matcher.View, entry *phash.Image, most int) need {
 		if !ok {
 			continue
 		}
-		r := rank(margins, key^target, most/v.Share())
+		share := k.share(v, key, key^target)
+		r := rank(margins, key^target, most/share)
 		if r == 0 {
 			continue
 		}
-		at := int32(r * v.Share())
+		at := int32(r * share)
 		n.candidate = min(n.candidate, at)
 		d := v.PDQ.Distance(entry.PDQ)
 		if d <= 31 {

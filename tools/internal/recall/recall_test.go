@@ -6,6 +6,7 @@ import (
 	"image"
 	"maps"
 	"math"
+	"math/bits"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -14,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preseal/preseal/matcher"
+	"github.com/preseal/preseal/matcher/phash"
 	"github.com/preseal/preseal/matcher/probe"
 	"github.com/preseal/preseal/testdata/pictures"
 	"github.com/preseal/preseal/tools/internal/corpus"
@@ -133,5 +136,38 @@ func TestRun(t *testing.T) {
 	}
 	if _, err := Run(context.Background(), c, Options{Group: "nonsense"}); err == nil {
 		t.Error("an unknown group: no error")
+	}
+}
+
+// A pHash that leans is looked for with a sixteenth of the probes.
+func TestLeaningVariantsAreFewer(t *testing.T) {
+	h, err := hash(opaque(pictures.Photo(3, 400, 300)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const most = 4096
+	seen := matcher.Views(h.Windows)[:1]
+	key, leans := h.whole().PHash, 0
+	number := 0
+	for flips := range probe.Likeliest(h.whole().Margins[:], most) {
+		number++
+		entry := *h.whole()
+		entry.PHash = key ^ phash.PHash(flips)
+		want := int32(number)
+		if bits.OnesCount64(uint64(entry.PHash)) != 32 {
+			if leans++; number > most/matcher.LeaningShare {
+				want = Never
+			} else {
+				want *= matcher.LeaningShare
+			}
+		}
+		if number%97 == 1 || leans == 1 {
+			if got := pHash.need(seen, &entry, most).candidate; got != want {
+				t.Errorf("probe %d, flips %x: found with %d probes, want %d", number, flips, got, want)
+			}
+		}
+	}
+	if tested := probes(h, pHash, most); leans == 0 || tested >= most*len(h.Windows) || tested < most/matcher.LeaningShare {
+		t.Errorf("%d of %d variants lean, %d are tested", leans, most, tested)
 	}
 }
