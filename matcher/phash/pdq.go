@@ -154,9 +154,35 @@ func (s *Spectrum) unsure() int {
 // medians returns the two middle coefficients. The reference takes the lower
 // one, so that exactly half of the bits are set unless coefficients are equal.
 func (s *Spectrum) medians() (low, high int64) {
-	sorted := *s
-	slices.Sort(sorted[:])
-	return sorted[pdqBits/2-1], sorted[pdqBits/2]
+	parted := *s
+	part(parted[:], pdqBits/2-1)
+	return parted[pdqBits/2-1], slices.Min(parted[pdqBits/2:])
+}
+
+// part moves the element that sorting would put at k there, behind what is not
+// greater (Hoare, "Algorithm 65: find", 1961): it takes a fraction of the time.
+func part(v []int64, k int) {
+	for from, to := 0, len(v)-1; from < to; {
+		pivot, i, j := v[k], from, to
+		for i <= j {
+			for v[i] < pivot {
+				i++
+			}
+			for pivot < v[j] {
+				j--
+			}
+			if i <= j {
+				v[i], v[j] = v[j], v[i]
+				i, j = i+1, j-1
+			}
+		}
+		if j < k {
+			from = i
+		}
+		if k < i {
+			to = j
+		}
+	}
 }
 
 // cosines holds the first halves of the rows 1 to 16 of the 64-point discrete

@@ -3,8 +3,11 @@ package phash
 import (
 	"encoding/csv"
 	"image/jpeg"
+	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -182,6 +185,31 @@ func TestParsePDQ(t *testing.T) {
 	for _, bad := range []string{"", s[1:], s + "0", "g" + s[1:], "+" + s[1:]} {
 		if h, err := ParsePDQ(bad); err == nil {
 			t.Errorf("%q: got %s, want an error", bad, h)
+		}
+	}
+}
+
+func TestPartIsASortsMiddle(t *testing.T) {
+	chance := rand.New(rand.NewPCG(1, 2))
+	for i := range 1000 {
+		v := make([]int64, 1+chance.IntN(300))
+		for j := range v {
+			switch i % 4 {
+			case 0:
+				v[j] = chance.Int64() - math.MaxInt64/2
+			case 1:
+				v[j] = chance.Int64N(5)
+			case 2:
+				v[j] = int64(j)
+			case 3:
+				v[j] = int64(-j)
+			}
+		}
+		k := chance.IntN(len(v))
+		sorted := slices.Sorted(slices.Values(v))
+		part(v, k)
+		if v[k] != sorted[k] || slices.Max(v[:k+1]) != v[k] || slices.Min(v[k:]) != v[k] || !slices.Equal(slices.Sorted(slices.Values(v)), sorted) {
+			t.Fatalf("%d of %d: %d, want %d", k, len(v), v[k], sorted[k])
 		}
 	}
 }
