@@ -18,7 +18,7 @@ export async function compare(ground: Ground): Promise<string> {
         await call("load", name, urlOf(subject));
         const sample = await call("measure", name, round % 2 === 0, round >= 0 && round < PEER_ROUNDS);
         await call("unload");
-        if (sample.kind !== "clear") throw new Error(`${name} is ${sample.kind}`);
+        if (sample.verdict !== "clear") throw new Error(`${name}: ${sample.verdict}`);
         if (round >= 0) samples.set(name, [...(samples.get(name) ?? []), sample]); // the first round warms up
       }
     }

@@ -6,7 +6,8 @@ import { Matcher, type OpenOptions, type Report } from "../index.js";
 export interface Sample {
   bitmap: number;
   check: number;
-  kind: string;
+  /** The verdict's kind, and its reason if it has one. */
+  verdict: string;
   decoder: string;
   scale: number;
   timings: Report["timings"];
@@ -63,7 +64,8 @@ export async function measure(name: string, bitmapFirst: boolean, withPeers: boo
       );
     }
   }
-  return { bitmap: bitmapMs, check: ms, kind: value.kind, decoder, scale, timings, peers };
+  const verdict = "reason" in value ? `${value.kind}: ${value.reason}` : value.kind;
+  return { bitmap: bitmapMs, check: ms, verdict, decoder, scale, timings, peers };
 }
 
 async function measured<T>(work: () => Promise<T>): Promise<{ ms: number; value: T }> {
