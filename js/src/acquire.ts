@@ -42,7 +42,7 @@ export async function fromStore(quest: Quest, base?: Serving): Promise<Acquired 
   try {
     const info = await verify(engine, entry.manifest, settings.trust, base?.info);
     const read = await reading;
-    if (!read || !isNamed(read.hash, info)) return undefined;
+    if (!isNamed(read.hash, info)) return undefined;
     const { bytes } = read;
     const snapshot = new Blob([bytes]);
     await openSnapshot(engine, snapshot, quest, bytes);
@@ -167,12 +167,9 @@ function isNamed(hash: string, { file }: ManifestInfo): boolean {
 }
 
 /** What is stored as a file, and its hash. Nothing says yet that it is the manifest's. */
-async function readHashed(
-  list: string,
-  file: string,
-): Promise<{ bytes: Uint8Array<ArrayBuffer>; hash: string } | undefined> {
+async function readHashed(list: string, file: string): Promise<{ bytes: Uint8Array<ArrayBuffer>; hash: string }> {
   const bytes = await readFile(list, file);
-  return bytes && { bytes, hash: await digest(bytes) };
+  return { bytes, hash: await digest(bytes) };
 }
 
 function isSame(a: Uint8Array, b: Uint8Array): boolean {

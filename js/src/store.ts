@@ -69,19 +69,15 @@ export async function countStored(list: string, file: string): Promise<number> {
   return (await attempt([CHUNKS], "readonly", (get) => settled(count(get(CHUNKS))))) ?? 0;
 }
 
-/** The bytes of a file, as far as its chunks make one: whether it is the whole file, its hash says. */
-export async function readFile(list: string, file: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const last = (await countStored(list, file)) - 1;
-  const end = last < MOST_CHUNKS ? await readChunk(list, file, last) : undefined;
-  if (!end || end.length > CHUNK) return undefined;
-  const bytes = new Uint8Array(last * CHUNK + end.length);
-  for (let i = 0; i <= last; i++) {
-    const chunk = i < last ? await readChunk(list, file, i) : end;
-    const place = chunkOf(bytes, i);
-    if (chunk?.length !== place.length) return undefined;
-    place.set(chunk);
+/** The bytes of a file, up to the first chunk that is not full: whether it is the whole file, its hash says. */
+export async function readFile(list: string, file: string): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  while (chunks.length < MOST_CHUNKS && (chunks.at(-1)?.length ?? CHUNK) === CHUNK) {
+    const chunk = await readChunk(list, file, chunks.length);
+    if (!chunk) break;
+    chunks.push(new Uint8Array(chunk));
   }
-  return bytes;
+  return new Uint8Array(await new Blob(chunks).arrayBuffer());
 }
 
 /** Keeps a chunk of a file that is not the list's yet. Says whether it could. */

@@ -26,6 +26,16 @@ export async function overwrite(kind: string, bytes: number[]): Promise<void> {
   database.close();
 }
 
+/** Puts a chunk behind the last one of every file. */
+export async function overfill(): Promise<void> {
+  const database = await openStore();
+  const store = database.transaction("chunks", "readwrite").objectStore("chunks");
+  for (const key of (await settled(store.getAllKeys())) as [string, string, number][]) {
+    await settled(store.put(Uint8Array.of(1), [key[0], key[1], key[2] + 7]));
+  }
+  database.close();
+}
+
 /** Makes every list one that was due so many days earlier. */
 export async function backdate(days: number): Promise<void> {
   const database = await openStore();

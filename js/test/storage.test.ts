@@ -129,6 +129,7 @@ for (const [name, code] of Object.entries(refusals)) {
 
 const damages: [name: string, work: (tab: ListTab) => Promise<void>][] = [
   ["a chunk of other bytes", (tab) => tab.call("overwrite", "chunks", [1, 2, 3])],
+  ["a chunk too many", (tab) => tab.call("overfill")],
   ["no chunks", (tab) => tab.call("forget", "chunks")],
   ["an entry that is none", (tab) => tab.call("overwrite", "lists", [1, 2, 3])],
 ];
