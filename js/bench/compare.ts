@@ -6,7 +6,7 @@ import { median, spread, table } from "./table.js";
 /** In how many rounds the peers run, which take long. */
 const PEER_ROUNDS = 3;
 
-/** The verdict where nobody is asked: one picture in some hundred hits the filter of a new list by accident. */
+/** The verdict where nobody is asked: one picture in some two hundred hits the filter of a new list by accident. */
 const CANDIDATE = "unavailable: no-confirmation";
 
 /** What a check takes beside createImageBitmap of the same file and beside the peers, and its stages: one run of Chromium. */

@@ -50,8 +50,8 @@ func (f *short) position(key uint64) uint64 {
 }
 
 // tester returns a test of whether a set holds the position of one of the keys
-// key^f, for f of flips. What has to be waited for, memory, it asks for many times
-// at once.
+// key^f, for f of flips. The sieve's words, which have to be waited for, are asked
+// for many at once.
 func (f *short) tester(set *riceSet) func(key uint64, flips []uint64) bool {
 	var block [256]uint64
 	return func(key uint64, flips []uint64) bool {

@@ -84,9 +84,9 @@ func putRiceIndex(index []byte, block, count uint64, size int) {
 }
 
 // A riceSet is an open section: the positions as they are in the file, and what
-// finds one of them. A sieve of about a byte and a half for each position comes
+// finds one of them. A sieve of one to two bytes for each position comes
 // first: nearly all unlisted keys end there. The rest decode half a dozen gaps.
-// Together that is below three bytes a position on top of the section.
+// Together that is two to four bytes a position on top of the section.
 type riceSet struct {
 	m, count uint64
 	code     golomb
