@@ -134,7 +134,8 @@ function networkError(d: { what: string; signal: AbortSignal }, error: unknown):
   });
 }
 
-function concatenate(chunks: Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+/** The chunks as one, of their length altogether. */
+export function concatenate(chunks: Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
   const all = new Uint8Array(length);
   let at = 0;
   for (const chunk of chunks) {

@@ -30,8 +30,8 @@ export interface Reading {
   /** All of the file, held if it is not too large. */
   whole(): Promise<ArrayBuffer | Blob>;
   /**
-   * The file's digest. It is begun when it is asked for first, or with the first read of what may be a long JPEG: `beside` what this worker does next if it can be, or `here`, where
-   * it is in the way only if there is something else to do.
+   * The file's digest. It is begun when it is asked for first, that of what may be a long JPEG before it is read: `beside` what
+   * this worker does next if it can be, or `here`, where it is in the way only if there is something else to do.
    */
   sha256(where: "here" | "beside"): Promise<Uint8Array>;
 }

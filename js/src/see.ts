@@ -40,7 +40,7 @@ export async function see(file: Reading, engine: Engine, report: Report, desk: D
     if (sniffed.scale) report.scale = sniffed.scale;
     // Of a baseline JPEG the engine wants all, and reads at once are the quicker ones.
     const all = sniffed.progressive ? undefined : await file.whole();
-    file.sha256("beside");
+    file.sha256("beside"); // unless it has begun
     engine.call("decode", all instanceof ArrayBuffer ? new Uint8Array(all) : file.source, sniffed.orientation);
     return undefined;
   } catch (error) {

@@ -3,6 +3,7 @@
 // says so, and both end.
 
 import { CHUNK, chunkOf, countChunks } from "./chunks.js";
+import { concatenate } from "./download.js";
 import { PresealError } from "./errors.js";
 import type { Mark } from "./messages.js";
 import { within } from "./wait.js";
@@ -71,13 +72,15 @@ export async function countStored(list: string, file: string): Promise<number> {
 
 /** The bytes of a file, up to the first chunk that is not full: whether it is the whole file, its hash says. */
 export async function readFile(list: string, file: string): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  while (chunks.length < MOST_CHUNKS && (chunks.at(-1)?.length ?? CHUNK) === CHUNK) {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  while (chunks.length < MOST_CHUNKS && length === chunks.length * CHUNK) {
     const chunk = await readChunk(list, file, chunks.length);
     if (!chunk) break;
-    chunks.push(new Uint8Array(chunk));
+    chunks.push(chunk);
+    length += chunk.length;
   }
-  return new Uint8Array(await new Blob(chunks).arrayBuffer());
+  return concatenate(chunks, length);
 }
 
 /** Keeps a chunk of a file that is not the list's yet. Says whether it could. */

@@ -12,7 +12,8 @@ type sieve struct {
 	wide  uint // a word is for 1<<wide positions
 }
 
-// newSieve makes an empty one for so many positions below m, of 8 to 16 bits each.
+// newSieve makes an empty one for so many positions below m, of 8 to 16 bits
+// each, or fewer where m is below eight times as many.
 func newSieve(m, count uint64) sieve {
 	wide := min(uint(bits.Len64((m-1)/(16*count)))+6, 63)
 	return sieve{make([]uint64, (m-1)>>wide+1), wide}
