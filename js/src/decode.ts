@@ -22,8 +22,8 @@ export class Undecodable extends Error {
 
 /**
  * Decodes the first frame of a picture with the browser: by ImageDecoder where there is one for the type, which is faster, and
- * since Firefox's createImageBitmap holds up the page's own thread, from a worker too. Runs `begun` as soon as the browser is
- * busy, in a thread of its own.
+ * since Firefox's createImageBitmap holds up the page's own thread, from a worker too. The data may be gone after that. Runs
+ * `begun` as soon as the browser is busy, in a thread of its own.
  *
  * @throws Undecodable; PresealError `timeout`; the signal's reason.
  */
@@ -47,7 +47,8 @@ export async function decode(
 
 async function byImageDecoder(given: ArrayBuffer | Blob, type: string, begun: () => void): Promise<Decoded> {
   const data = given instanceof Blob ? given.stream() : given; // at once is faster
-  const decoder = new ImageDecoder({ data, type, colorSpaceConversion: "none", preferAnimation: false });
+  const transfer = data instanceof ArrayBuffer ? [data] : [];
+  const decoder = new ImageDecoder({ data, transfer, type, colorSpaceConversion: "none", preferAnimation: false });
   try {
     await decoder.tracks.ready;
     const decoding = decoder.decode({ frameIndex: 0 });

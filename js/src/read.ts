@@ -7,8 +7,8 @@ import { timed, within } from "./wait.js";
 export const MAX_BYTES = 2 ** 32;
 
 /**
- * Up to here a file is held in memory for the digest. crypto.subtle has no way to digest in parts and works on a copy, so that
- * twice as much is taken.
+ * Up to here a file is read as a whole: to be decoded by the browser, and for the digest, since crypto.subtle has no way to digest in
+ * parts. It works on a copy, so that twice as much is taken.
  */
 const HELD = 64 * 2 ** 20;
 
@@ -29,9 +29,11 @@ export interface Reading {
   source: Source;
   /** All of the file, held if it is not too large. */
   whole(): Promise<ArrayBuffer | Blob>;
+  /** The same, for the taker to keep: `source` may be empty after that, and what wants all of a long file reads it once more. */
+  give(): Promise<ArrayBuffer | Blob>;
   /**
-   * The file's digest. It is begun when it is asked for first, that of what may be a long JPEG before it is read: `beside` what
-   * this worker does next if it can be, or `here`, where it is in the way only if there is something else to do.
+   * The file's digest. It is begun when it is asked for first: `beside` what this worker does next if it can be, or `here`,
+   * where it is in the way only if there is something else to do.
    */
   sha256(where: "here" | "beside"): Promise<Uint8Array>;
 }
@@ -53,15 +55,21 @@ export async function read(blob: Blob, report: Report, desk: Desk): Promise<Read
   if (blob.size > HELD) return readable(desk.signal, () => readInSlices(blob, report, desk));
   desk.onProgress({ phase: "read", loaded: 0, total: blob.size });
   const reading = () => within(3 * desk.timeout, "reading", desk.signal, () => blob.arrayBuffer());
-  const whole = once(() => readable(desk.signal, () => timed(report.timings, "read", reading)));
   const isLong = blob.size >= WORTH;
+  let whole = once(() => readable(desk.signal, () => timed(report.timings, "read", reading)));
+  const give = async () => {
+    const bytes = await whole();
+    if (!isLong) return bytes.slice();
+    whole = once(() => readable(desk.signal, reading)); // beside other steps, whose time it is
+    return bytes;
+  };
   const sha256 = once(async (where: "here" | "beside") => {
     const made = isLong && where === "beside" ? await desk.digester.digest(blob) : undefined;
     return made ?? new Uint8Array(await crypto.subtle.digest("SHA-256", await whole()));
   });
   const isAhead = isLong && MAYBE_JPEG.includes(blob.type);
-  if (isAhead) sha256("beside"); // at once, to be done before probing, which takes a third longer beside it on two cores
-  return { source: isAhead ? new Ahead(blob, report.timings) : new Uint8Array(await whole()), whole, sha256 };
+  const source = isAhead ? new Ahead(blob, report.timings) : new Uint8Array(await whole());
+  return { source, whole: () => whole(), give, sha256 };
 }
 
 /** Does work when it is asked for first. Whoever waits for it hears of its failure. */
@@ -96,7 +104,7 @@ async function readInSlices(blob: Blob, { timings }: Report, desk: Desk): Promis
     sha256 = new Uint8Array(engine.call("digest", new Uint8Array(part), at).sha256);
     timings.digest += performance.now() - loaded;
   }
-  return { source: new Slices(blob), whole: async () => blob, sha256: async () => sha256 };
+  return { source: new Slices(blob), whole: async () => blob, give: async () => blob, sha256: async () => sha256 };
 }
 
 /** Workers have it, which the types of pages do not know. */

@@ -40,7 +40,7 @@ export async function see(file: Reading, engine: Engine, report: Report, desk: D
     if (sniffed.scale) report.scale = sniffed.scale;
     // Of a baseline JPEG the engine wants all, and reads at once are the quicker ones.
     const all = sniffed.progressive ? undefined : await file.whole();
-    file.sha256("beside"); // unless it has begun
+    file.sha256("beside"); // now: two workers that read at once take longer
     engine.call("decode", all instanceof ArrayBuffer ? new Uint8Array(all) : file.source, sniffed.orientation);
     return undefined;
   } catch (error) {
@@ -67,8 +67,8 @@ async function seeOther(
     engine.call("planes", await desk.decoders.decode(file.source, desk.signal));
     return undefined;
   }
-  const data = await file.whole();
-  const decoded = await decode(data, `image/${format}`, 3 * desk.timeout, desk.signal, () => file.sha256("here"));
+  const data = await file.give();
+  const decoded = await decode(data, `image/${format}`, 3 * desk.timeout, desk.signal, () => file.sha256("beside"));
   report.decoder = decoded.decoder;
   const take: TakeRows = (...rows) => engine.call("rows", ...rows);
   try {

@@ -6,6 +6,7 @@ import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { Digester } from "../beside.js";
 import { LabPage } from "./labpage.js";
+import { png, waves } from "./png.js";
 
 const SCRIPT = "/js/dist/digester.js";
 const bytes = randomBytes(700_000);
@@ -17,6 +18,11 @@ before(async () => {
   page.stage.routes.set("/bytes", (_, response) => response.end(bytes));
   await page.call("load", "bytes", "/bytes");
   await page.call("pad", "long.jpg", "listed", 600_000);
+  const long = Buffer.concat([png(waves(5, 640, 480), 640, 480), Buffer.alloc(600_000)]);
+  page.stage.routes.set("/long.png", (_, response) =>
+    response.writeHead(200, { "Content-Type": "image/png" }).end(long),
+  );
+  await page.call("load", "long.png", "/long.png");
 });
 
 after(() => page?.close());
@@ -35,6 +41,7 @@ test("where it cannot be made there, it is made here", async () => {
     assert.equal(await page.open(), "");
     const { outcome } = await page.check("long.jpg");
     assert.deepEqual([outcome.kind, outcome.lane === "sha256"], ["match", false]); // its digest is not the listed file's
+    assert.equal((await page.check("long.png")).outcome.kind, "clear"); // read again: the decoder has taken the bytes
     assert.deepEqual(await page.call("digests", ["bytes"]), [""]);
   } finally {
     page.stage.routes.delete(SCRIPT);
