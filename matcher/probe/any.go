@@ -41,21 +41,25 @@ func join(margins []float32, n int, lean func(mask uint64) int, test func(masks 
 	if !few || !fewer {
 		return true, 0 // so many cost the same that it might take forever
 	}
-	// By their lean, and within by their cost.
+	// One digit of the costs is enough: whatever fits under the limit still does,
+	// since ⌊a⌋ + ⌊b⌋ ≤ ⌊a + b⌋, and a few more do.
+	shift := uint(max(digit, bits.Len32(limit)) - digit)
+	limit >>= shift
+	// By their lean, and within by that digit.
 	var piles [2*64 + 1]struct {
 		costs []uint32
 		masks []uint64
 	}
-	for _, c := range inOrder(columns) {
+	for _, c := range inSteps(columns, shift) {
 		p := &piles[64+lean(c.mask)]
-		p.costs, p.masks = append(p.costs, c.cost), append(p.masks, c.mask)
+		p.costs, p.masks = append(p.costs, c.cost>>shift), append(p.masks, c.mask)
 	}
 	var block [256]uint64
 	full := 0
-	for _, row := range inOrder(rows) {
+	for _, row := range inSteps(rows, shift) {
 		p := &piles[64-lean(row.mask)]
 		k := len(p.masks)
-		for k > 0 && row.cost+p.costs[k-1] > limit {
+		for k > 0 && row.cost>>shift+p.costs[k-1] > limit {
 			k--
 		}
 		p.masks = p.masks[:k] // the rows to come cost more
@@ -73,6 +77,13 @@ func join(margins []float32, n int, lean func(mask uint64) int, test func(masks 
 		}
 	}
 	return test(block[:full]), number
+}
+
+// inSteps sorts by the bits of the cost from shift on.
+func inSteps(v []variant, shift uint) []variant {
+	sorted := make([]variant, len(v))
+	byDigit(sorted, v, shift)
+	return sorted
 }
 
 // combine puts as many of the masks as fit into out, each with the bits of

@@ -9,7 +9,6 @@
 package probe
 
 import (
-	"cmp"
 	"iter"
 	"math"
 	"slices"
@@ -60,34 +59,32 @@ const scale = 1 << 24
 // 2^j subsets, so that for n ≤ 2^j nothing dearer than their sum is needed;
 // bits that are dearer by themselves are left out.
 func costs(margins []float32, n int) []variant {
-	type margin struct {
-		value float64
-		mask  uint64
-	}
-	var all []margin
+	// In their order, which that of their bits is, and below that the bits' numbers.
+	var all []uint64
 	for i, m := range margins[:min(len(margins), 64)] {
 		if !(m > 0) {
 			m = 0
 		}
 		if m <= math.MaxFloat32 {
-			all = append(all, margin{float64(m), 1 << i})
+			all = append(all, uint64(math.Float32bits(m))<<6|uint64(i))
 		}
 	}
-	slices.SortStableFunc(all, func(a, b margin) int { return cmp.Compare(a.value, b.value) })
+	slices.Sort(all)
+	value := func(i int) float64 { return float64(math.Float32frombits(uint32(all[i] >> 6))) }
 	dearest := 0.0
 	for j := 0; j < len(all) && (j > 62 || 1<<j < n); j++ {
-		dearest += all[j].value
+		dearest += value(j)
 	}
 	var bits []variant
-	for _, m := range all {
-		if m.value > dearest {
+	for i, m := range all {
+		if value(i) > dearest {
 			break
 		}
 		cost := 0.0
 		if dearest > 0 {
-			cost = math.Round(m.value / dearest * scale)
+			cost = math.Round(value(i) / dearest * scale)
 		}
-		bits = append(bits, variant{cost: uint32(cost), mask: m.mask})
+		bits = append(bits, variant{cost: uint32(cost), mask: 1 << (m & 63)})
 	}
 	return bits
 }
@@ -97,28 +94,31 @@ func costs(margins []float32, n int) []variant {
 // costs in coarse steps, rounded up: the knapsack recurrence. There can be more
 // of them than whole numbers hold.
 func cutOff(bits []variant, n int) uint32 {
-	const steps, step = 512, scale / 512
-	var count [steps + 1]float64
-	count[0] = 1
-	for i := range bits {
-		c := int(bits[i].cost+step-1) / step
-		with, without := count[min(c, steps+1):], count[:]
-		s := len(with) - 1
-		for ; s >= 3; s -= 4 {
-			to, from := (*[4]float64)(with[s-3:]), (*[4]float64)(without[s-3:])
-			to[3] += from[3]
-			to[2] += from[2]
-			to[1] += from[1]
-			to[0] += from[0]
+	const steps = 512
+	// Half of the scale is enough nearly always, and its steps are finer.
+	for step := uint32(scale / steps / 2); step <= scale/steps; step *= 2 {
+		var count [steps + 1]float64
+		count[0] = 1
+		for i := range bits {
+			c := int((bits[i].cost + step - 1) / step)
+			with, without := count[min(c, steps+1):], count[:]
+			s := len(with) - 1
+			for ; s >= 3; s -= 4 {
+				to, from := (*[4]float64)(with[s-3:]), (*[4]float64)(without[s-3:])
+				to[3] += from[3]
+				to[2] += from[2]
+				to[1] += from[1]
+				to[0] += from[0]
+			}
+			for ; s >= 0; s-- {
+				with[s] += without[s]
+			}
 		}
-		for ; s >= 0; s-- {
-			with[s] += without[s]
-		}
-	}
-	total := 0.0
-	for s, c := range count {
-		if total += c; total >= float64(n) {
-			return uint32(s) * step
+		total := 0.0
+		for s, c := range count {
+			if total += c; total >= float64(n) {
+				return uint32(s) * step
+			}
 		}
 	}
 	return 2 * scale
@@ -147,23 +147,30 @@ func within(bits []variant, limit uint32, most int) ([]variant, bool) {
 
 // inOrder sorts by cost, stably: a radix sort with three digits.
 func inOrder(v []variant) []variant {
-	const digit = 9
 	sorted := make([]variant, len(v))
-	for shift := 0; shift < 3*digit; shift += digit {
-		var next [1 << digit]int
-		for i := range v {
-			next[v[i].cost>>shift&(1<<digit-1)]++
-		}
-		sum := 0
-		for d, c := range next {
-			next[d], sum = sum, sum+c
-		}
-		for i := range v {
-			d := v[i].cost >> shift & (1<<digit - 1)
-			sorted[next[d]] = v[i]
-			next[d]++
-		}
+	for shift := uint(0); shift < 3*digit; shift += digit {
+		byDigit(sorted, v, shift)
 		v, sorted = sorted, v
 	}
 	return v
+}
+
+// digit is how many bits byDigit looks at.
+const digit = 10
+
+// byDigit sorts v into sorted by the bits of the cost from shift on, stably.
+func byDigit(sorted, v []variant, shift uint) {
+	var next [1 << digit]int32
+	for i := range v {
+		next[v[i].cost>>shift&(1<<digit-1)]++
+	}
+	sum := int32(0)
+	for d, c := range next {
+		next[d], sum = sum, sum+c
+	}
+	for i := range v {
+		d := v[i].cost >> shift & (1<<digit - 1)
+		sorted[next[d]] = v[i]
+		next[d]++
+	}
 }
