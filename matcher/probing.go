@@ -88,12 +88,12 @@ func (m *Matcher) probe(f *Finding, lane snapshot.LaneInfo, v View) {
 		leaning = max(1, budget/LeaningShare)
 	}
 	// Nearly all pictures hit nothing, and then the order does not matter.
-	listed := m.snapshot.Tester(lane.Lane)
-	test := func(masks []uint64) bool { return listed(key, masks) }
-	hit, number := probe.Any(margins, leaning, test)
+	listed, swapped, its := m.snapshot.Tester(lane.Lane), bits.ReverseBytes64(key), probe.Swapped(margins)
+	test := func(masks []uint64) bool { return listed(swapped, masks) }
+	hit, number := probe.Any(its, leaning, test)
 	if !hit && leaning < budget {
 		var balanced int
-		hit, balanced = probe.AnyBalanced(margins, key, budget, test)
+		hit, balanced = probe.AnyBalanced(its, swapped, budget, test)
 		number += balanced
 	}
 	if hit {

@@ -44,6 +44,20 @@ func Likeliest(margins []float32, n int) iter.Seq[uint64] {
 	}
 }
 
+// Swapped returns the margins of a key whose bytes are swapped, so that a
+// big-endian number becomes a little-endian one. Bits that the key did not have
+// are never flipped.
+func Swapped(margins []float32) []float32 {
+	out := make([]float32, 64)
+	for i := range out {
+		out[i] = float32(math.Inf(1))
+		if from := i ^ 56; from < len(margins) {
+			out[i] = margins[from]
+		}
+	}
+	return out
+}
+
 // A variant is a set of flipped bits and the sum of what they cost.
 type variant struct {
 	cost uint32
@@ -155,7 +169,7 @@ func inOrder(v []variant) []variant {
 	return v
 }
 
-// digit is how many bits byDigit looks at.
+// digit is how many bits byDigit looks at. Three digits hold every cost.
 const digit = 10
 
 // byDigit sorts v into sorted by the bits of the cost from shift on, stably.

@@ -316,3 +316,23 @@ func BenchmarkAny(b *testing.B) {
 		})
 	}
 }
+
+// Flipping a bit of the swapped key costs what flipping it before costs.
+func TestSwapped(t *testing.T) {
+	for _, n := range []int{0, 1, 8, 37, 63, 64} {
+		margins := make([]float32, n)
+		for i := range margins {
+			margins[i] = float32(i + 1)
+		}
+		swapped := Swapped(margins)
+		for i := range 64 {
+			want := float32(math.Inf(1))
+			if i < n {
+				want = margins[i]
+			}
+			if to := bits.TrailingZeros64(bits.ReverseBytes64(1 << i)); swapped[to] != want {
+				t.Errorf("%d bits: bit %d, now %d, has the margin %v, want %v", n, i, to, swapped[to], want)
+			}
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"math/bits"
 	"slices"
 
 	"github.com/bits-and-blooms/bloom/v3"
@@ -68,7 +69,7 @@ func (f *filter) fill(hashes []byte) {
 		f.Entries = uint64(len(keys))
 		if f.Kind == Rice {
 			for i, key := range keys {
-				keys[i] = f.short.position(key)
+				keys[i] = f.short.position(bits.ReverseBytes64(key))
 			}
 			f.positions = keys
 			return

@@ -10,7 +10,8 @@ import (
 // of thousands are tested for one picture. It gives the same answers as
 // bloom.BloomFilter.Test for a seed and a key of 8 bytes each. Half of all
 // unlisted keys miss at the first position already, so nothing is computed
-// before it is needed.
+// before it is needed. Its keys are little-endian numbers, as MurmurHash3 takes
+// them.
 type short struct {
 	words []uint64
 	m     uint64
@@ -36,9 +37,9 @@ func mix1(k uint64) uint64 { return bits.RotateLeft64(k*murmur1, 31) * murmur2 }
 
 func mix2(k uint64) uint64 { return bits.RotateLeft64(k*murmur2, 33) * murmur1 }
 
-// state returns the hash of seed and key before its end. The key is big-endian.
+// state returns the hash of seed and key before its end.
 func (f *short) state(key uint64) (h1, h2 uint64) {
-	h2 = bits.RotateLeft64(mix2(bits.ReverseBytes64(key)), 31) + f.first
+	h2 = bits.RotateLeft64(mix2(key), 31) + f.first
 	return f.first, h2*5 + murmur4
 }
 

@@ -40,7 +40,7 @@ func FuzzShortKeys(f *testing.F) {
 		m, k = 64+m%(1<<16), 1+k%maxHashes
 		var s [8]byte
 		binary.LittleEndian.PutUint64(s[:], seed)
-		seeded := func(key uint64) []byte { return binary.BigEndian.AppendUint64(bytes.Clone(s[:]), key) }
+		seeded := func(key uint64) []byte { return binary.LittleEndian.AppendUint64(bytes.Clone(s[:]), key) }
 		filter := bloom.New(uint(m), uint(k)).Add(seeded(listed))
 		own := newShort(filter.BitSet().Words(), m, int(k), s)
 		if !own.contains(listed) {

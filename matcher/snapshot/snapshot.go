@@ -144,7 +144,7 @@ func (s *Snapshot) Contains(lane Lane, key []byte) bool {
 }
 
 // Tester returns a function that reports whether Contains holds for one of
-// many keys of a lane that have 8 bytes, as big-endian numbers: key^f for every
+// many keys of a lane that have 8 bytes, as little-endian numbers: key^f for every
 // f of flips. It takes a fraction of the time. It is for one goroutine.
 func (s *Snapshot) Tester(lane Lane) func(key uint64, flips []uint64) bool {
 	for i := range s.sections {
@@ -168,7 +168,7 @@ func (s *section) contains(key []byte) bool {
 	case s.rice != nil:
 		return s.rice.contains(s.position(key))
 	case len(key) == 8:
-		return s.short.contains(binary.BigEndian.Uint64(key))
+		return s.short.contains(binary.LittleEndian.Uint64(key))
 	}
 	return s.short.containsLong(s.seeded(key))
 }
@@ -180,7 +180,7 @@ func (s *section) seeded(key []byte) []byte {
 // position returns the only position of a key in a filter with one hash function.
 func (s *section) position(key []byte) uint64 {
 	if len(key) == 8 {
-		return s.short.position(binary.BigEndian.Uint64(key))
+		return s.short.position(binary.LittleEndian.Uint64(key))
 	}
 	return locations(s.seeded(key))[0] % s.Bits
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image"
 	"image/jpeg"
+	"math/bits"
 	"runtime"
 	"slices"
 
@@ -90,7 +91,8 @@ func lookUpContests(s *snapshot.Snapshot, entries int, im *phash.Image) ([]conte
 	for _, n := range []int{4096, snapshot.DefaultProbes} {
 		all = append(all, contest{fmt.Sprintf("probes-%d", n), func() error {
 			listed := s.Tester(snapshot.PHash)
-			hit, _ := probe.Any(im.Margins[:], n, func(flips []uint64) bool { return listed(uint64(im.PHash), flips) })
+			key, margins := bits.ReverseBytes64(uint64(im.PHash)), probe.Swapped(im.Margins[:])
+			hit, _ := probe.Any(margins, n, func(flips []uint64) bool { return listed(key, flips) })
 			runtime.KeepAlive(hit)
 			return nil
 		}, test(randomKeys(2, n))})
