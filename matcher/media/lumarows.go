@@ -80,7 +80,7 @@ func (r *Reducer) lumaBand(white []uint16, width, rows int) int {
 	boxes := 8 / width // of a word
 	n := len(white) / boxes
 	even, odd := r.redBlue[:n], r.green[:n]
-	sample := func(sum uint64) uint16 { return by.sample(r.layout.stretched(sum, pixels)) }
+	sample := func(sum uint64) uint16 { return by.quick(r.layout.stretched(sum, pixels)) }
 	switch width {
 	case 8:
 		for i, e := range even {

@@ -206,7 +206,8 @@ func (r *Reducer) endBand(rows int) {
 	}
 	done := 0
 	if width := r.edges[1]; r.packed == rows && width <= 2*r.grain && width*rows < exact {
-		// Boxes of the usual widths, all of which is there. The last may be wider.
+		// Boxes of the usual widths, all of which is there, and few enough pixels for
+		// divisor.quick. The last may be wider.
 		white := white[:r.boxesX-1]
 		if r.layout.isLuma() {
 			done = r.lumaBand(white, width, rows)

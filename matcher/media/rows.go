@@ -139,14 +139,14 @@ func (r *Reducer) colourBand(white []uint16, width, rows int) int {
 		for i, rb := range redBlue {
 			g, out := green[i], (*[2]uint16)(white[2*i:])
 			two := first*(rb&pairs) + third*(rb>>16&pairs) + lumaG*(g>>8)
-			out[0] = by.sample(two & 0xffffffff)
-			out[1] = by.sample(two >> 32)
+			out[0] = by.quick(two & 0xffffffff)
+			out[1] = by.quick(two >> 32)
 		}
 		return len(white)
 	}
 	redBlue, green := r.redBlue[:len(white)], r.green[:len(white)]
 	for i, rb := range redBlue {
-		white[i] = by.sample(both(first*(rb&pairs) + third*(rb>>16&pairs) + lumaG*(green[i]>>8)))
+		white[i] = by.quick(both(first*(rb&pairs) + third*(rb>>16&pairs) + lumaG*(green[i]>>8)))
 	}
 	return len(white)
 }
@@ -183,13 +183,18 @@ func divisorOf(pixels uint64) divisor {
 }
 
 // sample divides a sum of pixels, each 255 × 65536 at most, to the scale of
-// phash.White. Of fewer than 2^12 pixels the product with the factor, which is
-// too large by less than 2^-40 for each of 2^28, is never off by the 2^-12 that
-// would show.
-func (d *divisor) sample(sum uint64) uint16 {
-	sum = (sum + 128*d.pixels) >> 8
+// phash.White.
+func (d divisor) sample(sum uint64) uint16 {
 	if d.factor == 0 {
-		return uint16(sum / d.pixels)
+		return uint16(((sum + 128*d.pixels) >> 8) / d.pixels)
 	}
+	return d.quick(sum)
+}
+
+// quick is sample for fewer than exact pixels. The product with the factor, which
+// is too large by less than 2^-40 for each of 2^28, is never off by the 2^-12 that
+// would show.
+func (d divisor) quick(sum uint64) uint16 {
+	sum = (sum + 128*d.pixels) >> 8
 	return uint16(sum * d.factor >> 40)
 }
