@@ -52,10 +52,10 @@ func kernels(n int) [Side]kernel {
 func (l Luma) blur() *plane {
 	across, down := kernels(l.W), kernels(l.H)
 	row := make([]uint16, l.W+spare)
-	narrow := make([]uint64, Side*(l.H+spare)) // 64 points of each row, times 256
+	narrow := make([]uint32, Side*(l.H+spare)) // 64 points of each row, times 256
 	for y := range l.H {
 		copy(row, l.Pix[y*l.W:(y+1)*l.W])
-		out := (*[Side]uint64)(narrow[y*Side:])
+		out := (*[Side]uint32)(narrow[y*Side:])
 		for i := range across {
 			k, sum := &across[i], uint64(0)
 			samples := row[k.first:]
@@ -64,7 +64,7 @@ func (l Luma) blur() *plane {
 				sum += w[0]*uint64(v[0]) + w[1]*uint64(v[1]) + w[2]*uint64(v[2]) + w[3]*uint64(v[3]) +
 					w[4]*uint64(v[4]) + w[5]*uint64(v[5]) + w[6]*uint64(v[6]) + w[7]*uint64(v[7])
 			}
-			out[i] = sum >> 8
+			out[i] = uint32(sum >> 8)
 		}
 	}
 	p := new(plane)
@@ -73,9 +73,9 @@ func (l Luma) blur() *plane {
 		for x := range Side {
 			sum := uint64(0)
 			for n := range k.weights {
-				w, v := &k.weights[n], (*[spare*Side + 1]uint64)(narrow[(k.first+8*n)*Side+x:])
-				sum += w[0]*v[0] + w[1]*v[Side] + w[2]*v[2*Side] + w[3]*v[3*Side] +
-					w[4]*v[4*Side] + w[5]*v[5*Side] + w[6]*v[6*Side] + w[7]*v[7*Side]
+				w, v := &k.weights[n], (*[spare*Side + 1]uint32)(narrow[(k.first+8*n)*Side+x:])
+				sum += w[0]*uint64(v[0]) + w[1]*uint64(v[Side]) + w[2]*uint64(v[2*Side]) + w[3]*uint64(v[3*Side]) +
+					w[4]*uint64(v[4*Side]) + w[5]*uint64(v[5*Side]) + w[6]*uint64(v[6*Side]) + w[7]*uint64(v[7*Side])
 			}
 			p[i*Side+x] = uint32((sum + 1<<23) >> 24)
 		}
