@@ -16,6 +16,9 @@ const REFUSED: readonly string[] = ["svg", "pdf", "mp4", "webm", "avi"];
 /** Formats whose pictures are turned by nothing but the orientation that the engine reads, if by that. */
 const TURNED_BY_EXIF: readonly string[] = ["png", "gif", "bmp"];
 
+/** How long a frame is kept, in milliseconds: to give its memory back holds up all threads, and the page waits for the verdict. */
+const CLOSING = 20;
+
 /** Formats that some browsers decode and others do not know. */
 const RARE: readonly string[] = ["avif", "heic", "tiff"];
 
@@ -40,7 +43,7 @@ export async function see(file: Reading, engine: Engine, report: Report, desk: D
     if (sniffed.scale) report.scale = sniffed.scale;
     // Of a baseline JPEG the engine wants all, and reads at once are the quicker ones.
     const all = sniffed.progressive ? undefined : await file.whole();
-    file.sha256("beside"); // now: two workers that read at once take longer
+    file.sha256("beside"); // not before: two first reads at once take longer
     engine.call("decode", all instanceof ArrayBuffer ? new Uint8Array(all) : file.source, sniffed.orientation);
     return undefined;
   } catch (error) {
@@ -78,7 +81,7 @@ async function seeOther(
   } catch (error) {
     throw error instanceof DOMException ? new Undecodable(error, true) : error;
   } finally {
-    setTimeout(decoded.close); // which takes a millisecond that nobody need wait for
+    setTimeout(decoded.close, CLOSING);
   }
   return undefined;
 }
