@@ -74,12 +74,15 @@ export async function countStored(list: string, file: string): Promise<number> {
 export async function readFile(list: string, file: string): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  while (chunks.length < MOST_CHUNKS && length === chunks.length * CHUNK) {
-    const chunk = await readChunk(list, file, chunks.length);
-    if (!chunk) break;
-    chunks.push(chunk);
-    length += chunk.length;
-  }
+  await attempt([CHUNKS], "readonly", async (get) => {
+    while (chunks.length < MOST_CHUNKS && length === chunks.length * CHUNK) {
+      const key: ChunkKey = [list, file, chunks.length];
+      const chunk: unknown = await settled(get(CHUNKS).get(key));
+      if (!(chunk instanceof Uint8Array)) break;
+      chunks.push(chunk);
+      length += chunk.length;
+    }
+  });
   return concatenate(chunks, length);
 }
 

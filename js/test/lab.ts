@@ -13,7 +13,7 @@ import {
 } from "../index.js";
 import { voprf } from "../voprf.js";
 
-export { backdate, forget, overfill, overwrite, stored } from "./labstore.js";
+export { backdate, forget, join, overfill, overwrite, stored } from "./labstore.js";
 
 export interface LabOptions {
   snapshot: string;

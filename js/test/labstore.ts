@@ -1,5 +1,7 @@
 // What a test sees of the package's database, from inside a page.
 
+import { prune, readFile, writeChunk } from "../store.js";
+
 /** How many things of each kind are stored. */
 export async function stored(): Promise<Record<string, number>> {
   const database = await openStore();
@@ -34,6 +36,16 @@ export async function overfill(): Promise<void> {
     await settled(store.put(Uint8Array.of(1), [key[0], key[1], key[2] + 7]));
   }
   database.close();
+}
+
+/** Stores chunks of the lengths, none where there is no number, and returns how many bytes of them are read as a file. */
+export async function join(lengths: (number | null)[]): Promise<number> {
+  for (const [i, length] of lengths.entries()) {
+    if (length !== null) await writeChunk("a list", "a file", i, new Uint8Array(length));
+  }
+  const { length } = await readFile("a list", "a file");
+  await prune("a list", []);
+  return length;
 }
 
 /** Makes every list one that was due so many days earlier. */

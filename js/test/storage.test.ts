@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { CHUNK } from "../chunks.js";
 import { ListLab, type ListTab } from "./listlab.js";
 
 let lab: ListLab;
@@ -148,6 +149,20 @@ for (const [name, work] of damages) {
     assert.equal(await (await site.tab()).open(), "", "from the store again");
   });
 }
+
+test("a file ends with the first of its chunks that is not full", async (t) => {
+  const tab = await (await lab.site(t)).tab();
+  const files: [lengths: (number | null)[], want: number][] = [
+    [[], 0],
+    [[5], 5],
+    [[CHUNK], CHUNK],
+    [[CHUNK, CHUNK], 2 * CHUNK],
+    [[CHUNK, 5, CHUNK], CHUNK + 5],
+    [[CHUNK, null, CHUNK], CHUNK],
+    [[null, CHUNK], 0],
+  ];
+  for (const [lengths, want] of files) assert.equal(await tab.call("join", lengths), want, String(lengths));
+});
 
 test("a list that nobody has opened for long goes when another is stored", async (t) => {
   lab.lists.serve("v1");
