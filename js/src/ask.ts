@@ -111,8 +111,8 @@ export let lacksScripts = false;
  */
 async function load() {
   try {
-    const [voprf, entry] = await Promise.all([import("./voprf.js"), import("./entry.js"), import("./ristretto.js")]);
-    return { ...voprf, ...entry };
+    const [scripts] = await Promise.all([import("./private.js"), import("./ristretto.js")]);
+    return scripts;
   } catch (cause) {
     lacksScripts = true;
     throw new PresealError("network", "confirmation: its scripts could not be loaded", { cause });

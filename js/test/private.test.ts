@@ -16,7 +16,7 @@ for (const engine of all ? (["Chromium", "Firefox", "WebKitGTK"] as const) : (["
   describe(engine, () => {
     let lab: ConfirmLab;
     const scripts = (requests: Recorded[]) =>
-      requests.flatMap(({ path }) => /\/(voprf|entry|ristretto)\.js$/.exec(path)?.[1] ?? []).sort();
+      requests.flatMap(({ path }) => /\/(private|ristretto)\.js$/.exec(path)?.[1] ?? []).sort();
 
     before(async () => {
       lab = await ConfirmLab.open(engine);
@@ -26,14 +26,14 @@ for (const engine of all ? (["Chromium", "Firefox", "WebKitGTK"] as const) : (["
 
     test("a clear file makes no request, and until the first candidate no script of the confirmation is loaded", async () => {
       const opening = await lab.page.stage.during(async () => assert.equal(await lab.openList(), ""));
-      assert.ok(opening.some(({ path }) => path.endsWith("/check.js")));
+      assert.ok(opening.some(({ path }) => path.endsWith("/worker.js")));
       assert.deepEqual(scripts(opening), []);
       const clear = await lab.check("10");
       assert.deepEqual([clear.outcome.kind, clear.outcome.requests, clear.requests], ["clear", 0, []]);
       const first = await lab.check("missed");
       assert.equal(first.outcome.kind, "cleared");
-      assert.deepEqual(scripts(first.requests), ["entry", "ristretto", "voprf"]);
-      assert.equal(first.requests.length, 4); // so that no script comes later, when it would tell of the answer
+      assert.deepEqual(scripts(first.requests), ["private", "ristretto"]);
+      assert.equal(first.requests.length, 3); // so that no script comes later, when it would tell of the answer
     });
 
     const files: [name: string, kind: string, slots: number[]][] = [
@@ -84,7 +84,7 @@ for (const engine of all ? (["Chromium", "Firefox", "WebKitGTK"] as const) : (["
     });
 
     test("scripts that are not to be had are an outage, nothing is asked, and the next check tries again", async (t) => {
-      for (const script of ["ristretto", "voprf"]) {
+      for (const script of ["ristretto", "private"]) {
         const path = `/js/dist/${script}.js`;
         lab.page.stage.routes.set(path, (_, response) => response.writeHead(404).end());
         t.after(() => lab.page.stage.routes.delete(path));
