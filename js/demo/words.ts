@@ -90,10 +90,11 @@ export function form({ lane, window, orientation }: Candidate): string {
   return words.join(", ") || "as it is";
 }
 
+/** Names may break where a zero-width space is. */
 const DECODERS = {
   jpeg: "preseal",
-  imagedecoder: "the browser (ImageDecoder)",
-  bitmap: "the browser (createImageBitmap)",
+  imagedecoder: "the browser (Image\u200bDecoder)",
+  bitmap: "the browser (create\u200bImage\u200bBitmap)",
   fallback: "preseal, since this browser’s canvas falsifies pixels",
 } satisfies Record<NonNullable<Report["decoder"]>, string>;
 
