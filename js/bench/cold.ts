@@ -2,10 +2,11 @@ import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { Browser } from "puppeteer-core";
 import { launchChromium, openPage, root } from "../test/browser.js";
-import type { Ground } from "./ground.js";
+import { type Ground, LISTS } from "./ground.js";
 import type { Start, Started } from "./start.js";
 import { spread, table } from "./table.js";
 
@@ -45,7 +46,38 @@ export async function cold(ground: Ground): Promise<string> {
     row("engine ÷ the first", 2, ({ engine, idle }, part) => part(engine) / part(idle)),
     row("engine ÷ the second", 2, ({ engine, plain }, part) => part(engine) / part(plain)),
   ];
-  return `A second start, in ms:\n\n${table(["", "all", "read, verified, compiled", "instantiated, run"], rows)}`;
+  const starts = table(["", "all", "read, verified, compiled", "instantiated, run"], rows);
+  return `A second start, in ms:\n\n${starts}\n\n${await opens(ground)}`;
+}
+
+/** What Matcher.open takes in a browser that knows nothing of the site yet, and in its next page. */
+async function opens({ stage, lists, rounds }: Ground): Promise<string> {
+  const took: Record<"first" | "second", number[]> = { first: [], second: [] };
+  const browser = await launchChromium();
+  try {
+    for (let round = -1; round < rounds; round++) {
+      const context = await browser.createBrowserContext();
+      for (const which of ["first", "second"] as const) {
+        const page = await openPage(context, stage);
+        const open = async (snapshot: string, key: string) => {
+          const url = "/js/dist/bench/lab.js";
+          return (await import(url)).timeOpen({ snapshot, trust: [key] });
+        };
+        const ms: number = await page.evaluate(open, LISTS, lists.keys[0]);
+        if (round >= 0) took[which].push(ms);
+        await setTimeout(500); // to store the engine, for which nobody waits
+        await page.close();
+      }
+      await context.close();
+    }
+  } finally {
+    await browser.close();
+  }
+  const rows = [
+    ["everything fetched from this machine", spread(took.first, 0)],
+    ["list and engine stored", spread(took.second, 0)],
+  ];
+  return table(["Matcher.open, 980,000 entries", "ms"], rows);
 }
 
 /** Serves a program so that the browser keeps it. */

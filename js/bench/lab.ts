@@ -22,6 +22,11 @@ export async function open(options: OpenOptions): Promise<void> {
   matcher = await Matcher.open(options);
 }
 
+/** Opens the list and returns how long that took, in milliseconds. */
+export async function timeOpen(options: OpenOptions): Promise<number> {
+  return (await timed(() => open(options))).ms;
+}
+
 /** Fetches a file and keeps it, with the type that its name gives a file which somebody picks. */
 export async function load(name: string, url: string): Promise<void> {
   const type = `image/${url.split(".").at(-1)?.replace("jpg", "jpeg")}`;

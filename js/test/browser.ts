@@ -171,7 +171,7 @@ export function launchFirefox(extraPrefsFirefox: Record<string, unknown> = {}): 
 }
 
 /** Opens a path of the stage in a new page. */
-export async function openPage(browser: Browser, stage: Stage, path: string = BLANK): Promise<Page> {
+export async function openPage(browser: Pick<Browser, "newPage">, stage: Stage, path: string = BLANK): Promise<Page> {
   const page = await browser.newPage();
   await page.goto(new URL(path, stage.url).href);
   return page;
