@@ -17,7 +17,7 @@ GO_PACKAGES := ./... ./testdata/pictures
 ENGINE_PACKAGES := ./matcher/... ./testdata/pictures
 
 VERSION = $(shell sed -n 's/^ *"version": "\(.*\)",*$$/\1/p' js/package.json)
-GO_SOURCES = go.mod go.sum $(shell find matcher wasm -name '*.go' ! -name '*_test.go')
+GO_SOURCES = go.mod go.sum $(shell find matcher wasm tools/joindata -name '*.go' ! -name '*_test.go')
 JS_SOURCES = js/package.json $(wildcard js/tsconfig*.json js/bench/*.ts) $(shell find js/src js/demo js/test js/scripts -type f)
 
 ENGINE := js/dist/preseal.wasm
@@ -27,10 +27,11 @@ JS := js/dist/index.js
 NODE_MODULES := js/node_modules/.package-lock.json
 PEERS := js/bench/node_modules/.package-lock.json
 
-# These flags keep paths, build ids and symbols out of the WebAssembly: it is
-# the same, byte for byte, wherever it is built. `make reproducible` proves it.
-BUILD_WASM = GOOS=js GOARCH=wasm go build -trimpath -buildvcs=false \
-	-ldflags="-s -w -buildid= -X main.version=$(VERSION)"
+# $(call build-wasm,file,package): these flags keep paths, build ids and symbols
+# out of the WebAssembly. It is the same, byte for byte, wherever it is built;
+# `make reproducible` proves it. With its data joined it compresses better.
+build-wasm = GOOS=js GOARCH=wasm go build -trimpath -buildvcs=false \
+	-ldflags="-s -w -buildid= -X main.version=$(VERSION)" -o $(1) $(2) && go run ./tools/joindata $(1)
 
 # Runs a js/wasm program in Node; Go's runtime there refuses environments of
 # more than a few kilobytes, so it gets PATH and nothing else.
@@ -107,11 +108,11 @@ clean: ## remove what was built and installed below js/
 
 $(ENGINE): $(GO_SOURCES) js/package.json
 	mkdir -p $(@D)
-	$(BUILD_WASM) -o $@ ./wasm
+	$(call build-wasm,$@,./wasm)
 
 $(DECODERS): $(GO_SOURCES) js/package.json
 	mkdir -p $(@D)
-	$(BUILD_WASM) -o $@ ./wasm/decoders
+	$(call build-wasm,$@,./wasm/decoders)
 
 # What starts the engine comes with the compiler, so it is renewed with it.
 $(WASM_EXEC_JS): $(ENGINE)
@@ -164,9 +165,11 @@ test-js: $(JS)
 reproducible: $(ENGINE) $(DECODERS)
 	@elsewhere=$$(mktemp -d)
 	trap 'rm -rf "$$elsewhere"' EXIT
+	mkdir "$$elsewhere/tools"
+	cp -R tools/joindata "$$elsewhere/tools"
 	cp -R go.mod go.sum matcher wasm "$$elsewhere"
 	set -x
-	(cd "$$elsewhere" && export GOCACHE=$$elsewhere/cache && $(BUILD_WASM) -o engine ./wasm && $(BUILD_WASM) -o decoders ./wasm/decoders)
+	(cd "$$elsewhere" && export GOCACHE=$$elsewhere/cache && $(call build-wasm,engine,./wasm) && $(call build-wasm,decoders,./wasm/decoders))
 	cmp $(ENGINE) "$$elsewhere/engine"
 	cmp $(DECODERS) "$$elsewhere/decoders"
 	sha256sum $(ENGINE) $(DECODERS)
