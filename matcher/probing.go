@@ -88,12 +88,13 @@ func (m *Matcher) probe(f *Finding, lane snapshot.LaneInfo, v View) {
 		leaning = max(1, budget/LeaningShare)
 	}
 	// Nearly all pictures hit nothing, and then the order does not matter.
-	listed, swapped, its := m.snapshot.Tester(lane.Lane), bits.ReverseBytes64(key), probe.Swapped(margins)
-	test := func(masks []uint64) bool { return listed(swapped, masks) }
-	hit, number := probe.Any(its, leaning, test)
+	listed := m.snapshot.Tester(lane.Lane)
+	littleKey, littleMargins := probe.Swapped(key, margins)
+	test := func(masks []uint64) bool { return listed(littleKey, masks) }
+	hit, number := probe.Any(littleMargins, leaning, test)
 	if !hit && leaning < budget {
 		var balanced int
-		hit, balanced = probe.AnyBalanced(its, swapped, budget, test)
+		hit, balanced = probe.AnyBalanced(littleMargins, littleKey, budget, test)
 		number += balanced
 	}
 	if hit {

@@ -11,6 +11,7 @@ package probe
 import (
 	"iter"
 	"math"
+	"math/bits"
 	"slices"
 )
 
@@ -44,18 +45,18 @@ func Likeliest(margins []float32, n int) iter.Seq[uint64] {
 	}
 }
 
-// Swapped returns the margins of a key whose bytes are swapped, so that a
-// big-endian number becomes a little-endian one. Bits that the key did not have
-// are never flipped.
-func Swapped(margins []float32) []float32 {
-	out := make([]float32, 64)
-	for i := range out {
-		out[i] = float32(math.Inf(1))
+// Swapped returns a key with its bytes swapped, so that a big-endian number becomes
+// a little-endian one, and the margins of its bits. Bits that have none are never
+// flipped.
+func Swapped(key uint64, margins []float32) (uint64, []float32) {
+	swapped := make([]float32, 64)
+	for i := range swapped {
+		swapped[i] = float32(math.Inf(1))
 		if from := i ^ 56; from < len(margins) {
-			out[i] = margins[from]
+			swapped[i] = margins[from]
 		}
 	}
-	return out
+	return bits.ReverseBytes64(key), swapped
 }
 
 // A variant is a set of flipped bits and the sum of what they cost.

@@ -324,7 +324,11 @@ func TestSwapped(t *testing.T) {
 		for i := range margins {
 			margins[i] = float32(i + 1)
 		}
-		swapped := Swapped(margins)
+		const key = 0x0123456789abcdef
+		got, swapped := Swapped(key, margins)
+		if got != 0xefcdab8967452301 {
+			t.Errorf("%x became %x", uint64(key), got)
+		}
 		for i := range 64 {
 			want := float32(math.Inf(1))
 			if i < n {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"image"
 	"image/jpeg"
-	"math/bits"
 	"runtime"
 	"slices"
 
@@ -91,7 +90,7 @@ func lookUpContests(s *snapshot.Snapshot, entries int, im *phash.Image) ([]conte
 	for _, n := range []int{4096, snapshot.DefaultProbes} {
 		all = append(all, contest{fmt.Sprintf("probes-%d", n), func() error {
 			listed := s.Tester(snapshot.PHash)
-			key, margins := bits.ReverseBytes64(uint64(im.PHash)), probe.Swapped(im.Margins[:])
+			key, margins := probe.Swapped(uint64(im.PHash), im.Margins[:])
 			hit, _ := probe.Any(margins, n, func(flips []uint64) bool { return listed(key, flips) })
 			runtime.KeepAlive(hit)
 			return nil
