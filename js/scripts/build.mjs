@@ -33,8 +33,8 @@ const common = {
 // Workers have no import maps, so what comes from node_modules has to be in the file.
 const arithmetic = await build({ ...common, entryPoints: ["dist/ristretto.js"], minify: true });
 
-// Thirty modules, each fetched when the one above it is there, would take a tenth of a second more, and longer far from the server.
-// What the worker shares with private.js is in shared.js.
+// Modules are fetched when the one above them is there, and the engine after all of the worker's: the farther the server is, the
+// more it pays to have them in one script. What the worker shares with private.js is in shared.js.
 const external = ["*/ristretto.js", "*/wasm_exec.js"];
 const entryPoints = ["dist/worker.js", "dist/private.js"];
 const worker = await build({ ...common, entryPoints, splitting: true, chunkNames: "shared", external });

@@ -1,9 +1,8 @@
 // Command joindata joins the data segments of WebAssembly files, in place.
 //
 // Go's linker leaves out the zeros between data, so that a program comes in tens
-// of thousands of segments. Their addresses do not compress, and browsers read
-// them one by one. With the zeros put back a program is larger, but smaller when
-// it is compressed, and it starts a little sooner.
+// of thousands of segments, whose addresses do not compress. With the zeros put
+// back a program is larger, but smaller when it is compressed.
 package main
 
 import (
