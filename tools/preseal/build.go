@@ -64,7 +64,8 @@ Pictures that everybody sends (screens, memes, logos, words on plain ground) col
 --exclude: what they come near to is dropped and named. With --augment, images get further keys in the lane pdq, those of
 cropped and slightly turned copies, as many as --bytes-per-entry allows on average.
 
-If the folder holds an earlier version of the same list, the new one continues it. It comes with deltas from the last 16
+If the folder holds an earlier version of the same list, the new one continues it, but takes no entries from it: what is to
+stay listed must be given again. It comes with deltas from the last 16
 versions whose snapshots are at hand; those of another folder, which --base names, are copied. What is not said of
 purpose, capacity, probes, distance, kind and key bits is as it was. preseal gc removes what is no longer needed.
 
