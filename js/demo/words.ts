@@ -93,8 +93,8 @@ export function form({ lane, window, orientation }: Candidate): string {
 /** Names may break where a zero-width space is. */
 const DECODERS = {
   jpeg: "preseal",
-  imagedecoder: "the browser’s Image\u200bDecoder",
-  bitmap: "the browser’s create\u200bImage\u200bBitmap",
+  imagedecoder: "the browser, by Image\u200bDecoder",
+  bitmap: "the browser, by create\u200bImage\u200bBitmap",
   fallback: "preseal, since this browser’s canvas falsifies pixels",
 } satisfies Record<NonNullable<Report["decoder"]>, string>;
 
