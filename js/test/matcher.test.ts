@@ -193,6 +193,6 @@ test("checks may overlap", async () => {
 });
 
 test("the page's own thread runs during a check", async () => {
-  await page.call("derive", "large", "unlisted", 3, "image/jpeg", 0.9);
+  await page.call("derive", "large", "unlisted", 6, "image/jpeg", 0.9);
   assert.ok((await page.call("ticksDuringCheck", "large")) >= 3);
 });
