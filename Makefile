@@ -17,21 +17,23 @@ GO_PACKAGES := ./... ./testdata/pictures
 ENGINE_PACKAGES := ./matcher/... ./testdata/pictures
 
 VERSION = $(shell sed -n 's/^ *"version": "\(.*\)",*$$/\1/p' js/package.json)
-GO_SOURCES = go.mod go.sum $(shell find matcher wasm tools/joindata -name '*.go' ! -name '*_test.go')
+GO_SOURCES = go.mod go.sum $(shell find matcher wasm -name '*.go' ! -name '*_test.go')
 JS_SOURCES = js/package.json $(wildcard js/tsconfig*.json js/bench/*.ts) $(shell find js/src js/demo js/test js/scripts -type f)
 
 ENGINE := js/dist/preseal.wasm
 DECODERS := js/dist/decoders.wasm
 WASM_EXEC_JS := js/dist/wasm_exec.js
+PRESTART := js/scripts/prestart.mjs
 JS := js/dist/index.js
 NODE_MODULES := js/node_modules/.package-lock.json
 PEERS := js/bench/node_modules/.package-lock.json
 
 # $(call build-wasm,file,package): these flags keep paths, build ids and symbols
 # out of the WebAssembly. It is the same, byte for byte, wherever it is built;
-# `make reproducible` proves it. With its data joined it compresses better.
+# `make reproducible` proves it. It is stored as it is after its start.
 build-wasm = GOOS=js GOARCH=wasm go build -trimpath -buildvcs=false \
-	-ldflags="-s -w -buildid= -X main.version=$(VERSION)" -o $(1) $(2) && go run ./tools/joindata $(1)
+	-ldflags="-s -w -buildid= -X main.version=$(VERSION)" -o $(1) $(2) && \
+	node $(PRESTART) "$$(go env GOROOT)/lib/wasm/wasm_exec.js" $(1)
 
 # Runs a js/wasm program in Node; Go's runtime there refuses environments of
 # more than a few kilobytes, so it gets PATH and nothing else.
@@ -106,11 +108,11 @@ clean: ## remove what was built and installed below js/
 
 # Parts of the above.
 
-$(ENGINE): $(GO_SOURCES) js/package.json
+$(ENGINE): $(GO_SOURCES) $(PRESTART) js/package.json
 	mkdir -p $(@D)
 	$(call build-wasm,$@,./wasm)
 
-$(DECODERS): $(GO_SOURCES) js/package.json
+$(DECODERS): $(GO_SOURCES) $(PRESTART) js/package.json
 	mkdir -p $(@D)
 	$(call build-wasm,$@,./wasm/decoders)
 
@@ -165,8 +167,8 @@ test-js: $(JS)
 reproducible: $(ENGINE) $(DECODERS)
 	@elsewhere=$$(mktemp -d)
 	trap 'rm -rf "$$elsewhere"' EXIT
-	mkdir "$$elsewhere/tools"
-	cp -R tools/joindata "$$elsewhere/tools"
+	mkdir -p "$$elsewhere/$(dir $(PRESTART))"
+	cp $(PRESTART) "$$elsewhere/$(PRESTART)"
 	cp -R go.mod go.sum matcher wasm "$$elsewhere"
 	set -x
 	(cd "$$elsewhere" && export GOCACHE=$$elsewhere/cache && $(call build-wasm,engine,./wasm) && $(call build-wasm,decoders,./wasm/decoders))

@@ -4,9 +4,10 @@
 // calls the matcher packages and converts results; js/src/engine.ts is the
 // other side.
 //
-// At start it hands an object of functions to globalThis.presealReady. Each
-// returns {ok: …} or {error: {code, message, fatal}}. After a fatal error (a
-// panic) the instance is in an unknown state: throw it away.
+// At start it hands an object of functions to globalThis.presealReady. That is
+// when js/scripts/prestart.mjs stores it; in a browser it goes on from there. Each
+// function returns {ok: …} or {error: {code, message, fatal}}. After a fatal error
+// (a panic) the instance is in an unknown state: throw it away.
 package main
 
 import (

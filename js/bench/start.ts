@@ -1,16 +1,16 @@
 // A worker that starts programs as the package's own worker does, and says how long it took.
 
+/// <reference path="../src/wasm_exec.d.ts" />
 import { Engine } from "../engine.js";
-import { PresealError } from "../errors.js";
 import { fetchProgram } from "../program.js";
 
 /** What is started. */
 export interface Start {
   url: string;
   release: Parameters<typeof fetchProgram>[1];
-  /** That it does nothing, and hands out nothing. */
+  /** That it does nothing, and hands out nothing: it is run from its beginning. */
   idle?: true;
-  /** That it is started as Go's documentation says, not as the package does. */
+  /** That it is compiled as Go's documentation says, not as the package does. */
   plain?: true;
 }
 
@@ -27,9 +27,11 @@ addEventListener("message", async ({ data: { url, release, idle, plain } }: Mess
     ? await WebAssembly.compileStreaming(fetch(url))
     : await fetchProgram(url, release, 60_000, signal);
   const loaded = performance.now();
-  await Engine.start(module).catch((error: unknown) => {
-    // That it handed out nothing is found when it has run.
-    if (!idle || !(error instanceof PresealError) || error.message !== "the engine does not start") throw error;
-  });
+  if (idle) {
+    const go = new Go();
+    go.run(await WebAssembly.instantiate(module, go.importObject)); // returns when it waits
+  } else {
+    await Engine.start(module);
+  }
   postMessage({ module: loaded - began, run: performance.now() - loaded } satisfies Started);
 });

@@ -1,8 +1,8 @@
-import "./wasm_exec.js";
 import { digest } from "./digest.js";
 import { download } from "./download.js";
 import { PresealError } from "./errors.js";
 import { type Release, version } from "./release.js";
+import { restore } from "./restore.js";
 import { put, take } from "./shelf.js";
 import { within } from "./wait.js";
 
@@ -48,30 +48,20 @@ export class Program<A extends Functions> {
     this.#api = api;
   }
 
-  /** Instantiates the module and runs it up to the point where it hands out its functions, of which `make` makes a program. */
+  /** Starts an instance of the module, of whose functions `make` makes a program. */
   protected static async launch<A extends Functions, P extends Program<A>>(
     module: WebAssembly.Module,
     make: (api: A) => P,
   ): Promise<P> {
-    const scope = globalThis as { presealReady?: (api: A) => void };
     let program: P | undefined;
     const stopped = () => {
       if (program) program.dead = true;
     };
     try {
-      const go = new Go();
-      go.exit = stopped;
-      const instance = await WebAssembly.instantiate(module, go.importObject);
-      scope.presealReady = (api) => {
-        program = make(api);
-      };
-      go.run(instance).then(stopped, stopped); // runs up to the hand-out, and returns to wait for calls
+      program = make((await restore(module, stopped)) as A);
     } catch (error) {
       throw failed(`the engine does not start: ${String(error)}`);
-    } finally {
-      delete scope.presealReady;
     }
-    if (!program || program.dead) throw failed("the engine does not start");
     const its = program.#api.version;
     if (its !== version) throw new PresealError("version-mismatch", `engine ${its}, package ${version}`);
     return program;

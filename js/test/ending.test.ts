@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, type TestContext, test } from "node:test";
 import { ListLab, type ListTab } from "./listlab.js";
+import { tamper } from "./tamper.js";
 
 let lab: ListLab;
 
@@ -37,19 +38,7 @@ const STEPWISE = `
   watch(IDBObjectStore.prototype, "put", "delete");
   watch(LockManager.prototype, "request");
   watch(BroadcastChannel.prototype, "postMessage");
-  const instantiate = WebAssembly.instantiate;
-  WebAssembly.instantiate = (...args) => {
-    let ready;
-    Object.defineProperty(globalThis, "presealReady", {
-      configurable: true,
-      get: () => (api) => {
-        watch(api, "openManifest", "openChunks", "openSnapshot");
-        ready(api);
-      },
-      set: (given) => { ready = given; },
-    });
-    return instantiate(...args);
-  };`;
+  ${tamper('watch(api, "openManifest", "openChunks", "openSnapshot");')}`;
 
 /** Lets the update in the page come to its step of the number; says whether it has that many. */
 async function stopAt(

@@ -13,6 +13,7 @@ import { Decoders } from "../decoders.js";
 import { type Decompress, Engine, EngineError } from "../engine.js";
 import { root } from "./browser.js";
 import { ListLab } from "./listlab.js";
+import { tamper } from "./tamper.js";
 
 let lab: ListLab;
 
@@ -74,12 +75,8 @@ test("an engine or a worker that crashes is replaced without another request for
   const tab = await (await lab.site(t)).tab();
   const panics = lab.worker(
     "panics-with-bloom",
-    `let ready;
-     Object.defineProperty(globalThis, "presealReady", {
-       configurable: true,
-       get: () => (api) => ready({ ...api, check: () => api.check() }), // without arguments: a panic in Go
-       set: (given) => { ready = given; },
-     });
+    // Without arguments: a panic in Go.
+    `${tamper("const { check } = api; api.check = () => check();", 1)}
      addEventListener("message", ({ data }) => { if (data.blob?.name === "crash") throw new Error("crash"); });`,
   );
   await tab.call("make", "crash", [1]);
@@ -124,16 +121,7 @@ for (const [code, answer] of outages) {
 test("decoders that crash say nothing of the list", async (t) => {
   const worker = lab.worker(
     "panics-in-decoders",
-    `const instantiate = WebAssembly.instantiate;
-     WebAssembly.instantiate = (...args) => {
-       let ready;
-       Object.defineProperty(globalThis, "presealReady", {
-         configurable: true,
-         get: () => (api) => ready(api.decompress ? { ...api, decompress: () => api.decompress() } : api),
-         set: (given) => { ready = given; },
-       });
-       return instantiate(...args);
-     };`,
+    tamper("const { decompress } = api; if (decompress) api.decompress = () => decompress();"),
   );
   lab.lists.serve("bloom1");
   const tab = await (await lab.site(t)).tab();
