@@ -1,6 +1,10 @@
 package probe
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+	"sync"
+)
 
 // Any reports whether test may hold for one of the masks that Likeliest
 // yields: false is certain. It asks test about all of them and a few more, in
@@ -32,12 +36,15 @@ func join(margins []float32, n int, lean func(mask uint64) int, test func(masks 
 	}
 	single := costs(margins, n)
 	limit, most := cutOff(single, n), 2*n+1024
+	w := spaces.Get().(*space)
+	defer spaces.Put(w)
 	var half [2][]variant
 	for i, b := range single {
 		half[i%2] = append(half[i%2], b)
 	}
-	rows, few := within(half[0], limit, most)
-	columns, fewer := within(half[1], limit, most)
+	var few, fewer bool
+	w.rows, few = within(w.rows, half[0], limit, most)
+	w.columns, fewer = within(w.columns, half[1], limit, most)
 	if !few || !fewer {
 		return true, 0 // so many cost the same that it might take forever
 	}
@@ -45,19 +52,17 @@ func join(margins []float32, n int, lean func(mask uint64) int, test func(masks 
 	// since ⌊a⌋ + ⌊b⌋ ≤ ⌊a + b⌋, and a few more do.
 	shift := uint(max(digit, bits.Len32(limit)) - digit)
 	limit >>= shift
-	// By their lean, and within by that digit.
-	var piles [2*64 + 1]struct {
-		costs []uint32
-		masks []uint64
+	for i := range w.piles {
+		w.piles[i].costs, w.piles[i].masks = w.piles[i].costs[:0], w.piles[i].masks[:0]
 	}
-	for _, c := range inSteps(columns, shift) {
-		p := &piles[64+lean(c.mask)]
+	for _, c := range w.inSteps(w.columns, shift) {
+		p := &w.piles[64+lean(c.mask)]
 		p.costs, p.masks = append(p.costs, c.cost>>shift), append(p.masks, c.mask)
 	}
 	var block [256]uint64
 	full := 0
-	for _, row := range inSteps(rows, shift) {
-		p := &piles[64-lean(row.mask)]
+	for _, row := range w.inSteps(w.rows, shift) {
+		p := &w.piles[64-lean(row.mask)]
 		k := len(p.masks)
 		for k > 0 && row.cost>>shift+p.costs[k-1] > limit {
 			k--
@@ -79,11 +84,24 @@ func join(margins []float32, n int, lean func(mask uint64) int, test func(masks 
 	return test(block[:full]), number
 }
 
-// inSteps sorts by the bits of the cost from shift on.
-func inSteps(v []variant, shift uint) []variant {
-	sorted := make([]variant, len(v))
-	byDigit(sorted, v, shift)
-	return sorted
+// A space is the memory that join works in, for the next call as well: a WebAssembly
+// program grows for new memory until its collector runs, which takes long.
+type space struct {
+	rows, columns, sorted []variant
+	piles                 [2*64 + 1]struct { // by their lean, and within by inSteps
+		costs []uint32
+		masks []uint64
+	}
+}
+
+var spaces = sync.Pool{New: func() any { return new(space) }}
+
+// inSteps sorts by the bits of the cost from shift on. The result is valid until
+// the next call.
+func (w *space) inSteps(v []variant, shift uint) []variant {
+	w.sorted = slices.Grow(w.sorted[:0], len(v))[:len(v)]
+	byDigit(w.sorted, v, shift)
+	return w.sorted
 }
 
 // combine puts as many of the masks as fit into out, each with the bits of

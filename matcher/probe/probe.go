@@ -31,7 +31,7 @@ func Likeliest(margins []float32, n int) iter.Seq[uint64] {
 			return
 		}
 		bits := costs(margins, n)
-		variants, ok := within(bits, cutOff(bits, n), 2*n+1024)
+		variants, ok := within(nil, bits, cutOff(bits, n), 2*n+1024)
 		if ok {
 			variants = inOrder(variants)
 		} else {
@@ -140,9 +140,10 @@ func cutOff(bits []variant, n int) uint32 {
 }
 
 // within lists the subsets of bits that cost limit at most, the empty one
-// first. It gives up where there are more than most: where many cost the same.
-func within(bits []variant, limit uint32, most int) ([]variant, bool) {
-	found := make([]variant, 1, 256)
+// first, in the memory of found. It gives up where there are more than most: where
+// many cost the same.
+func within(found, bits []variant, limit uint32, most int) ([]variant, bool) {
+	found = append(found[:0], variant{})
 	for i := 0; i < len(found); i++ {
 		from := found[i]
 		for next := int(from.next); next < len(bits); next++ {

@@ -198,7 +198,7 @@ func FuzzCutOffAgainstHeap(f *testing.F) {
 		}
 		bits := costs(margins, n)
 		slow := byHeap(bits, n)
-		quick, ok := within(bits, cutOff(bits, n), 100*n)
+		quick, ok := within(nil, bits, cutOff(bits, n), 100*n)
 		if !ok {
 			t.Skip("too many ties")
 		}
