@@ -1,5 +1,10 @@
 package phash
 
+import (
+	"slices"
+	"sync"
+)
+
 // PDQ blurs a picture with a box filter, twice in each direction (Jarosz), and
 // takes 64×64 points of the result. Only those points are computed here: two
 // boxes one after the other are a weighted sum of neighbours, the same for all
@@ -48,11 +53,25 @@ func kernels(n int) [Side]kernel {
 	return out
 }
 
+// A blurring is the memory that blur works in, for the next call as well.
+type blurring struct {
+	row    []uint16
+	narrow []uint32 // 64 points of each row, times 256
+}
+
+var blurs = sync.Pool{New: func() any { return new(blurring) }}
+
+// grown returns n elements, in the memory of buf if it has enough. Behind what is
+// written to they only have to be there: kernels weigh them with zeros.
+func grown[E any](buf []E, n int) []E { return slices.Grow(buf[:0], n)[:n] }
+
 // blur returns the points that PDQ hashes.
 func (l Luma) blur() *plane {
 	across, down := kernels(l.W), kernels(l.H)
-	row := make([]uint16, l.W+spare)
-	narrow := make([]uint32, Side*(l.H+spare)) // 64 points of each row, times 256
+	b := blurs.Get().(*blurring)
+	defer blurs.Put(b)
+	b.row, b.narrow = grown(b.row, l.W+spare), grown(b.narrow, Side*(l.H+spare))
+	row, narrow := b.row, b.narrow
 	for y := range l.H {
 		copy(row, l.Pix[y*l.W:(y+1)*l.W])
 		out := (*[Side]uint32)(narrow[y*Side:])
