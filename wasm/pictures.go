@@ -21,6 +21,7 @@ import (
 type pictures struct {
 	strip   []byte
 	reducer media.Reducer
+	jpeg    media.JPEG
 	// For the next check. Nil while a picture is incomplete.
 	decoded []phash.Luma
 	probed  *matcher.Finding // of decoded; nil until it has been probed
@@ -84,7 +85,7 @@ func (p *pictures) digest(args []js.Value) (any, error) {
 func (p *pictures) decode(args []js.Value) (any, error) {
 	p.forget()
 	r, size := bridge.Source(args[0])
-	luma, err := media.FromJPEG(r, size, args[1].Int())
+	luma, err := p.jpeg.Decode(r, size, args[1].Int())
 	if err != nil {
 		return nil, err
 	}

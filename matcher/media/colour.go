@@ -42,11 +42,13 @@ func (d *decoder) luma() phash.Luma {
 			continue
 		}
 		if c.coefs != nil {
-			c.render(d.side)
+			d.render(c)
 		}
 		across := overlaps(x, c.width*d.side, 8)
 		down := overlaps(y, c.height*d.side, 8)
-		planes[i] = resample(c.plane, c.strideX*d.side, across, down)
+		means := &d.memory.means[c.number]
+		*means = resample(*means, c.plane, c.strideX*d.side, across, down)
+		planes[i] = *means
 		c.plane = nil
 	}
 	d.colour.mix(&planes)

@@ -42,8 +42,24 @@ const (
 // Undecodable: browsers differ in what they make of it. Errors are *Error, but
 // for those of r itself.
 func FromJPEG(r io.ReaderAt, size int64, orientation int) (phash.Luma, error) {
+	return new(JPEG).Decode(r, size, orientation)
+}
+
+// A JPEG does what FromJPEG does and reuses its memory. It is not safe for
+// concurrent use.
+type JPEG struct {
+	input   []byte
+	samples [4][]uint16 // of the components
+	means   [4][]uint16 // see resample
+}
+
+// Decode is FromJPEG. The plane is valid until the next call.
+func (j *JPEG) Decode(r io.ReaderAt, size int64, orientation int) (phash.Luma, error) {
 	d := newDecoder(r, size)
-	if err := d.decode(); err != nil {
+	d.memory, d.bits.input.store = j, j.input
+	err := d.decode()
+	j.input = d.bits.input.store
+	if err != nil {
 		return phash.Luma{}, err
 	}
 	return upright(d.luma(), orientation), nil
@@ -55,7 +71,8 @@ func Scale(w, h int) int { return 8 / scale(w, h) }
 
 // A decoder decodes one file. Its memory is bounded by the scaled picture.
 type decoder struct {
-	bits bitReader
+	bits   bitReader
+	memory *JPEG
 
 	progressive   bool
 	width, height int // of the picture, in pixels
@@ -78,6 +95,7 @@ type decoder struct {
 
 // A component is one of the planes that a picture is stored as.
 type component struct {
+	number int
 	id     byte
 	h, v   int // sampling factors, 1 to 4
 	table  byte
@@ -101,7 +119,7 @@ type component struct {
 }
 
 func newDecoder(r io.ReaderAt, size int64) *decoder {
-	d := new(decoder)
+	d := &decoder{memory: new(JPEG)}
 	d.bits.input = &input{r: r, size: size, piece: chunk}
 	return d
 }

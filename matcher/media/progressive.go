@@ -103,8 +103,9 @@ func (b *block) of(groupX, groupY, side int) []int16 {
 }
 
 // render makes samples of coefficients.
-func (c *component) render(side int) {
-	c.plane = make([]uint16, len(c.coefs))
+func (d *decoder) render(c *component) {
+	side := d.side
+	c.plane = d.samples(c, len(c.coefs))
 	c.await(uint(c.coming[0]))
 	if side == 1 {
 		for i, v := range c.coefs {

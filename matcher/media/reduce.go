@@ -82,9 +82,9 @@ func (r *Reducer) Reset(layout Layout, w, h int) error {
 }
 
 // zeros returns n zeros, in the memory of buf if it has enough.
-func zeros(buf []uint64, n int) []uint64 {
+func zeros[E any](buf []E, n int) []E {
 	if cap(buf) < n {
-		return make([]uint64, n)
+		return make([]E, n)
 	}
 	clear(buf[:n])
 	return buf[:n]

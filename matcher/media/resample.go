@@ -1,5 +1,7 @@
 package media
 
+import "slices"
+
 // An overlap is what a box of the grid takes of the samples that it covers, from
 // the first one on: shares in 1/65536, with the sum 65536.
 type overlap struct {
@@ -31,9 +33,11 @@ func overlaps(edges []int, n, per int) []overlap {
 // everyOther of four samples.
 const everyOther = 0x0000ffff0000ffff
 
-// resample averages the samples of every box, down and then across.
-func resample(pix []uint16, stride int, across, down []overlap) []uint16 {
-	out := make([]uint16, len(across)*len(down))
+// resample averages the samples of every box, down and then across. It reuses
+// the memory of out.
+func resample(out, pix []uint16, stride int, across, down []overlap) []uint16 {
+	boxes := len(across) * len(down)
+	out = slices.Grow(out[:0], boxes)[:boxes]
 	end := across[len(across)-1]
 	n := end.first + len(end.shares)
 	// A row, times 65536. Of four samples the first and the third share one

@@ -27,7 +27,7 @@ func TestResample(t *testing.T) {
 			down = down[:len(down)-1]
 			last = &down[len(down)-1]
 		}
-		got := resample(pix, stride, across, down)
+		got := resample(nil, pix, stride, across, down)
 		for i := range got {
 			sum := uint64(1 << 31)
 			for k, share := range across[i%len(across)].shares {

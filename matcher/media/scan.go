@@ -181,9 +181,9 @@ func (d *decoder) prepare(s *scan) error {
 		samples := c.strideX * c.strideY * d.side * d.side
 		switch {
 		case !d.progressive:
-			c.plane = make([]uint16, samples)
+			c.plane = d.samples(c, samples)
 		case d.side == 1 && s.low <= 1: // nothing more is to come
-			c.plane = make([]uint16, samples)
+			c.plane = d.samples(c, samples)
 			c.await(s.low)
 		default:
 			c.coefs = make([]int16, samples)
@@ -191,6 +191,13 @@ func (d *decoder) prepare(s *scan) error {
 	}
 	s.kind = s.kindOf()
 	return nil
+}
+
+// samples returns memory for as many samples of a component.
+func (d *decoder) samples(c *component, n int) []uint16 {
+	buf := &d.memory.samples[c.number]
+	*buf = zeros(*buf, n)
+	return *buf
 }
 
 // pass notes what the scan has brought.

@@ -160,7 +160,7 @@ func (d *decoder) frame(p []byte) error {
 	}
 	for i := range n {
 		q := p[6+3*i:]
-		c := &component{id: q[0], h: int(q[1] >> 4), v: int(q[1] & 15), table: q[2]}
+		c := &component{number: i, id: q[0], h: int(q[1] >> 4), v: int(q[1] & 15), table: q[2]}
 		if c.h < 1 || c.h > 4 || c.v < 1 || c.v > 4 || c.table > 3 {
 			return damaged("a component has no sampling factors, or no table")
 		}

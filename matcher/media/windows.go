@@ -112,8 +112,9 @@ func (a area) lines(l phash.Luma, s side) *lines {
 		start, v.step = start+(v.count-1)*v.step, -v.step
 	}
 	n := min(length, looks)
-	for k := range n {
-		v.offsets = append(v.offsets, start+(2*k+1)*length/(2*n)*along)
+	v.offsets = make([]int, n)
+	for k := range v.offsets {
+		v.offsets[k] = start + (2*k+1)*length/(2*n)*along
 	}
 	return v
 }
