@@ -8,6 +8,8 @@ import (
 	"image"
 	"image/jpeg"
 	"math/bits"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"testing"
 	"time"
@@ -139,6 +141,26 @@ func TestListedAndReencodedPicturesAreCandidates(t *testing.T) {
 		if !f.Clear() || f.Image == nil || f.Featureless {
 			t.Errorf("unlisted photo %d: %+v", seed, f)
 		}
+	}
+}
+
+// A WebAssembly program grows for new memory until its collector runs, which takes
+// long.
+func TestChecksReuseMemory(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // a sync.Pool has memory for each
+	m := lists(t)
+	q := query(t, pictures.Photo(1, 1200, 900), nil)
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	check(t, m, q)
+	const n, most = 4, 300 << 10
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range n {
+		check(t, m, q)
+	}
+	runtime.ReadMemStats(&after)
+	if each := (after.TotalAlloc - before.TotalAlloc) / n; each > most {
+		t.Errorf("a check takes %d bytes of new memory, more than %d", each, most)
 	}
 }
 
