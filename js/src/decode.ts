@@ -50,8 +50,8 @@ async function byImageDecoder(given: ArrayBuffer | Blob, type: string, begun: ()
   const transfer = data instanceof ArrayBuffer ? [data] : [];
   const decoder = new ImageDecoder({ data, transfer, type, colorSpaceConversion: "none", preferAnimation: false });
   try {
-    await decoder.tracks.ready;
-    const decoding = decoder.decode({ frameIndex: 0 });
+    const decoding = decoder.decode({ frameIndex: 0 }); // it waits for the tracks
+    decoder.tracks.ready.catch(() => {}); // where they cannot be read, decoding fails
     begun();
     const { image } = await decoding;
     const size = { width: image.displayWidth, height: image.displayHeight };
