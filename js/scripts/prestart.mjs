@@ -2,9 +2,9 @@
 //
 //     node prestart.mjs wasm_exec.js program.wasm …
 //
-// A browser compiles a function when it is called first, so what Go's runtime does at its start costs most of a start. Stored
-// with its memory and its globals as they are afterwards, a program goes on from there (as with Wizer, the WebAssembly
-// pre-initializer). The JavaScript values that it then holds are described in the section "preseal.values", of which
+// Chromium compiles a function when it is called first, and Go's runtime calls hundreds at its start (`make bench-browser
+// BENCH=cold` shows what that takes). Stored with its memory and its globals as they are afterwards, a program goes on from
+// there (as with Wizer, the WebAssembly pre-initializer). The JavaScript values that it then holds are described in the section "preseal.values", of which
 // src/restore.ts makes them again.
 //
 // Clock and random numbers are the same for every start here, so that the result is, too. So Go's own random numbers are public,
@@ -145,8 +145,9 @@ function globalsOf(section) {
   const from = reader(section);
   return Array.from({ length: from.number() }, () => {
     const type = from.byte();
-    if (!(type in CONST) || from.byte() !== 1) fail("a global that Go does not have");
-    while (from.byte() !== END) {}
+    const isVariable = from.byte() === 1;
+    const isConstant = from.byte() === CONST[type] && from.number() >= 0 && from.byte() === END; // what it begins with
+    if (!isVariable || !isConstant) fail("a global that Go does not have");
     return type;
   });
 }
