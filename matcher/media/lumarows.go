@@ -3,10 +3,10 @@ package media
 import "encoding/binary"
 
 // addLuma adds a row of one byte a pixel. Of eight columns redBlue has four
-// 16-bit sums of even ones and green of odd ones; or redBlue of both,
+// 16-bit sums of even ones and whole of odd ones; or redBlue of both,
 // where both lie in one box anyway.
 func (r *Reducer) addLuma(row []byte) {
-	even, odd := r.redBlue, r.green[:len(r.redBlue)]
+	even, odd := r.redBlue, r.whole[:len(r.redBlue)]
 	i := 0
 	if r.step == 2 {
 		for ; 32*i+32 <= len(row); i++ {
@@ -50,7 +50,7 @@ func (r *Reducer) spreadLuma(done int) {
 		sum := uint64(0)
 		from, to := r.edges[i], r.edges[i+1]
 		for x := from; x < to; {
-			e, o := r.redBlue[x/8], r.green[x/8]
+			e, o := r.redBlue[x/8], r.whole[x/8]
 			switch {
 			case x%8 == 0 && (x+8 <= to || to == r.w):
 				sum += both(adjacent(e) + adjacent(o))
@@ -79,7 +79,7 @@ func (r *Reducer) lumaBand(white []uint16, width, rows int) int {
 	by := divisorOf(pixels)
 	boxes := 8 / width // of a word
 	n := len(white) / boxes
-	even, odd := r.redBlue[:n], r.green[:n]
+	even, odd := r.redBlue[:n], r.whole[:n]
 	sample := func(sum uint64) uint16 { return by.quick(r.layout.stretched(sum, pixels)) }
 	switch width {
 	case 8:

@@ -32,14 +32,15 @@ type Reducer struct {
 	rows                 int   // taken so far, of h
 	edges                []int // boxesX+1 columns where boxes begin
 
-	// Opaque pixels are added up two at a time: a word holds four 16-bit sums,
-	// red and blue of even and of odd columns, and another those of green, a byte
-	// further left. A grain is 1, 2 or 4 such words beside each other, which share
-	// a sum where they lie in one box anyway: loading and storing sums takes most
-	// of the time. Of luma see addLuma. packed counts the rows in the sums since
-	// they were spread over the boxes; a row adds up to step × 255 to a sum.
+	// Opaque pixels are added up two at a time: a word of redBlue holds four 16-bit
+	// sums, red and blue of even and of odd columns, and one of whole the sum of the
+	// pixels as they are; see greens. A grain is 1, 2 or 4 such words beside each
+	// other, which share a sum where they lie in one box anyway: loading and
+	// storing sums takes most of the time. Of luma see addLuma. packed counts the
+	// rows in the sums since they were spread over the boxes; a row adds up to
+	// step × 255 to a sum.
 	grain, step    int
-	redBlue, green []uint64
+	redBlue, whole []uint64
 	packed         int
 	luma           []uint64 // of each box: luma of opaque rows, 255 × 65536 a pixel at most
 	cover          []uint64 // of each box: alpha
@@ -68,7 +69,7 @@ func (r *Reducer) Reset(layout Layout, w, h int) error {
 	if layout.isLuma() {
 		sums, r.step = (w+7)/8, min(r.grain, 2)
 	}
-	for _, buf := range []*[]uint64{&r.redBlue, &r.green} {
+	for _, buf := range []*[]uint64{&r.redBlue, &r.whole} {
 		*buf = zeros(*buf, sums)
 	}
 	for _, buf := range []*[]uint64{&r.luma, &r.cover, &r.glass} {
@@ -190,7 +191,7 @@ func (r *Reducer) spread(done int) {
 		r.spreadColours(done)
 	}
 	clear(r.redBlue)
-	clear(r.green)
+	clear(r.whole)
 	r.packed = 0
 }
 

@@ -10,12 +10,15 @@ import (
 // strips of a mebibyte.
 func BenchmarkReducer(b *testing.B) {
 	for _, size := range [][2]int{{2304, 1728}, {1920, 1080}, {1400, 1050}, {1000, 750}, {4000, 3000}} {
-		for name, layout := range map[string]Layout{"bgrx": BGRX, "luma": Luma, "video-luma": VideoLuma} {
+		for name, layout := range map[string]Layout{"bgra": BGRA, "bgrx": BGRX, "luma": Luma, "video-luma": VideoLuma} {
 			b.Run(fmt.Sprintf("%s %d×%d", name, size[0], size[1]), func(b *testing.B) {
 				w, h := size[0], size[1]
 				pix := make([]byte, layout.Size()*w*h)
 				for i := range pix {
 					pix[i] = byte(i * i >> 5)
+					if layout == BGRA && i%4 == 3 {
+						pix[i] = 255
+					}
 				}
 				rows := 1 << 20 / (4 * w) &^ 1
 				var r Reducer

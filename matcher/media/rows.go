@@ -6,73 +6,71 @@ const (
 	// BT.601 luma in 1/65536, as image/color has it too.
 	lumaR, lumaG, lumaB = 19595, 38470, 7471
 
-	evens  = 0x00ff00ff00ff00ff // every other byte of eight
-	greens = 0x0000ff000000ff00 // the green bytes of two pixels
-	pairs  = 0x0000ffff0000ffff // every other sum of four
-	alpha  = 0xff000000ff000000 // the alpha bytes of two pixels
+	evens = 0x00ff00ff00ff00ff // every other byte of eight
+	pairs = 0x0000ffff0000ffff // every other sum of four
+	alpha = 0xff000000ff000000 // the alpha bytes of two pixels
 )
 
 // add adds a row and reports whether it is opaque.
 func (r *Reducer) add(row []byte) bool {
-	all, i := uint64(alpha), 0
-	redBlue, green := r.redBlue, r.green[:len(r.redBlue)]
+	all, redBlue, whole := uint64(alpha), r.redBlue, r.whole
 	// Arrays of a known length: one check of bounds for all their elements.
 	switch r.grain {
 	case 4:
-		for ; 32*i+64 <= len(row); i += 2 {
-			p := (*[64]byte)(row[32*i:])
-			rb, g := (*[2]uint64)(redBlue[i:]), (*[2]uint64)(green[i:])
+		for len(row) >= 64 && len(redBlue) >= 2 && len(whole) >= 2 {
+			p, rb, w := (*[64]byte)(row), (*[2]uint64)(redBlue), (*[2]uint64)(whole)
 			a, b := binary.LittleEndian.Uint64(p[:8]), binary.LittleEndian.Uint64(p[8:])
 			c, d := binary.LittleEndian.Uint64(p[16:]), binary.LittleEndian.Uint64(p[24:])
 			rb[0] += a&evens + b&evens + c&evens + d&evens
-			g[0] += a&greens + b&greens + c&greens + d&greens
+			w[0] += a + b + c + d
 			all &= a & b & c & d
 			a, b = binary.LittleEndian.Uint64(p[32:]), binary.LittleEndian.Uint64(p[40:])
 			c, d = binary.LittleEndian.Uint64(p[48:]), binary.LittleEndian.Uint64(p[56:])
 			rb[1] += a&evens + b&evens + c&evens + d&evens
-			g[1] += a&greens + b&greens + c&greens + d&greens
+			w[1] += a + b + c + d
 			all &= a & b & c & d
+			row, redBlue, whole = row[64:], redBlue[2:], whole[2:]
 		}
 	case 2:
-		for ; 16*i+64 <= len(row); i += 4 {
-			p := (*[64]byte)(row[16*i:])
-			rb, g := (*[4]uint64)(redBlue[i:]), (*[4]uint64)(green[i:])
+		for len(row) >= 64 && len(redBlue) >= 4 && len(whole) >= 4 {
+			p, rb, w := (*[64]byte)(row), (*[4]uint64)(redBlue), (*[4]uint64)(whole)
 			a, b := binary.LittleEndian.Uint64(p[:8]), binary.LittleEndian.Uint64(p[8:])
 			c, d := binary.LittleEndian.Uint64(p[16:]), binary.LittleEndian.Uint64(p[24:])
 			rb[0] += a&evens + b&evens
-			g[0] += a&greens + b&greens
+			w[0] += a + b
 			rb[1] += c&evens + d&evens
-			g[1] += c&greens + d&greens
+			w[1] += c + d
 			all &= a & b & c & d
 			a, b = binary.LittleEndian.Uint64(p[32:]), binary.LittleEndian.Uint64(p[40:])
 			c, d = binary.LittleEndian.Uint64(p[48:]), binary.LittleEndian.Uint64(p[56:])
 			rb[2] += a&evens + b&evens
-			g[2] += a&greens + b&greens
+			w[2] += a + b
 			rb[3] += c&evens + d&evens
-			g[3] += c&greens + d&greens
+			w[3] += c + d
 			all &= a & b & c & d
+			row, redBlue, whole = row[64:], redBlue[4:], whole[4:]
 		}
 	default:
-		for ; 8*i+32 <= len(row); i += 4 {
-			p := (*[32]byte)(row[8*i:])
-			rb, g := (*[4]uint64)(redBlue[i:]), (*[4]uint64)(green[i:])
+		for len(row) >= 32 && len(redBlue) >= 4 && len(whole) >= 4 {
+			p, rb, w := (*[32]byte)(row), (*[4]uint64)(redBlue), (*[4]uint64)(whole)
 			a, b := binary.LittleEndian.Uint64(p[:8]), binary.LittleEndian.Uint64(p[8:])
 			c, d := binary.LittleEndian.Uint64(p[16:]), binary.LittleEndian.Uint64(p[24:])
 			rb[0] += a & evens
-			g[0] += a & greens
+			w[0] += a
 			rb[1] += b & evens
-			g[1] += b & greens
+			w[1] += b
 			rb[2] += c & evens
-			g[2] += c & greens
+			w[2] += c
 			rb[3] += d & evens
-			g[3] += d & greens
+			w[3] += d
 			all &= a & b & c & d
+			row, redBlue, whole = row[32:], redBlue[4:], whole[4:]
 		}
 	}
-	for j := i * r.grain; 8*j < len(row); j++ {
+	for j := 0; 8*j < len(row); j++ {
 		two := pair(row, j)
 		redBlue[j/r.grain] += two & evens
-		green[j/r.grain] += two & greens
+		whole[j/r.grain] += two
 		if 8*j+4 == len(row) {
 			two |= 0xff << 56 // no pixel is there
 		}
@@ -86,9 +84,13 @@ func (r *Reducer) subtract(row []byte) {
 	for j := 0; 8*j < len(row); j++ {
 		two := pair(row, j)
 		r.redBlue[j/r.grain] -= two & evens
-		r.green[j/r.grain] -= two & greens
+		r.whole[j/r.grain] -= two
 	}
 }
+
+// greens returns the sums of green: what is left of whole words without their red
+// and blue, a byte further left.
+func greens(whole, redBlue uint64) uint64 { return (whole - redBlue) >> 8 & pairs }
 
 // pair loads pixels 2i and 2i+1; beyond the row's end there are zeros.
 func pair(row []byte, i int) uint64 {
@@ -113,8 +115,8 @@ func (r *Reducer) spreadColours(done int) {
 		from, to := r.edges[i], r.edges[i+1]
 		sum := uint64(0)
 		for x := from &^ 1; x < to; x += 2 * r.grain {
-			rb, g := r.redBlue[x/2/r.grain], r.green[x/2/r.grain]
-			two := first*(rb&pairs) + third*(rb>>16&pairs) + lumaG*(g>>8)
+			rb, w := r.redBlue[x/2/r.grain], r.whole[x/2/r.grain]
+			two := first*(rb&pairs) + third*(rb>>16&pairs) + lumaG*greens(w, rb)
 			if x < from { // the even column belongs to the box before
 				two &^= 0xffffffff
 			}
@@ -135,18 +137,18 @@ func (r *Reducer) colourBand(white []uint16, width, rows int) int {
 	by := divisorOf(uint64(width * rows))
 	if width == 1 {
 		white = white[:len(white)&^1]
-		redBlue, green := r.redBlue[:len(white)/2], r.green[:len(white)/2]
+		redBlue, whole := r.redBlue[:len(white)/2], r.whole[:len(white)/2]
 		for i, rb := range redBlue {
-			g, out := green[i], (*[2]uint16)(white[2*i:])
-			two := first*(rb&pairs) + third*(rb>>16&pairs) + lumaG*(g>>8)
+			out := (*[2]uint16)(white[2*i:])
+			two := first*(rb&pairs) + third*(rb>>16&pairs) + lumaG*greens(whole[i], rb)
 			out[0] = by.quick(two & 0xffffffff)
 			out[1] = by.quick(two >> 32)
 		}
 		return len(white)
 	}
-	redBlue, green := r.redBlue[:len(white)], r.green[:len(white)]
+	redBlue, whole := r.redBlue[:len(white)], r.whole[:len(white)]
 	for i, rb := range redBlue {
-		white[i] = by.quick(both(first*(rb&pairs) + third*(rb>>16&pairs) + lumaG*(green[i]>>8)))
+		white[i] = by.quick(both(first*(rb&pairs) + third*(rb>>16&pairs) + lumaG*greens(whole[i], rb)))
 	}
 	return len(white)
 }
