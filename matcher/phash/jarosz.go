@@ -11,14 +11,16 @@ import (
 // rows, and then for all columns.
 
 // A kernel is the weights of one point: of the samples from first on, in
-// 1/65536, with the sum 65536, and up to seven zeros.
+// 1/65536, with the sum 65536, and zeros up to a whole number of blocks.
 type kernel struct {
 	first   int
-	weights [][8]uint64
+	weights [][block]uint64
 }
 
-// spare is how many samples behind the last one a kernel may reach.
-const spare = 7
+const (
+	block = 8         // of which a point of an axis of up to 512 samples has one
+	spare = block - 1 // how many samples behind the last one a kernel may reach
+)
 
 // kernels returns the weights of the 64 points of an axis of n samples.
 func kernels(n int) [Side]kernel {
@@ -42,11 +44,11 @@ func kernels(n int) [Side]kernel {
 			}
 		}
 		// Rounding the running sum keeps the sum of the weights.
-		weights, sum, before := make([][8]uint64, (len(exact)+spare)/8), 0.0, uint64(0)
+		weights, sum, before := make([][block]uint64, (len(exact)+spare)/block), 0.0, uint64(0)
 		for k, w := range exact {
 			sum += w
 			total := uint64(sum*65536 + 0.5)
-			weights[k/8][k%8], before = total-before, total
+			weights[k/block][k%block], before = total-before, total
 		}
 		out[i] = kernel{first, weights}
 	}
@@ -55,7 +57,7 @@ func kernels(n int) [Side]kernel {
 
 // A blurring is the memory that blur works in, for the next call as well.
 type blurring struct {
-	row    []uint16
+	rows   []uint64 // two, in halves of words: sums of weighted samples have 32 bits
 	narrow []uint32 // 64 points of each row, times 256
 }
 
@@ -70,20 +72,19 @@ func (l Luma) blur() *plane {
 	across, down := kernels(l.W), kernels(l.H)
 	b := blurs.Get().(*blurring)
 	defer blurs.Put(b)
-	b.row, b.narrow = grown(b.row, l.W+spare), grown(b.narrow, Side*(l.H+spare))
-	row, narrow := b.row, b.narrow
-	for y := range l.H {
-		copy(row, l.Pix[y*l.W:(y+1)*l.W])
-		out := (*[Side]uint32)(narrow[y*Side:])
+	b.rows, b.narrow = grown(b.rows, l.W+spare), grown(b.narrow, Side*(l.H+spare))
+	rows, narrow := b.rows, b.narrow
+	for y := 0; y < l.H; y += 2 {
+		pair(rows, l.row(y), l.row(min(y+1, l.H-1)))
+		out := (*[2 * Side]uint32)(narrow[y*Side:])
 		for i := range across {
 			k, sum := &across[i], uint64(0)
-			samples := row[k.first:]
+			samples := rows[k.first:]
 			for n := range k.weights {
-				w, v := &k.weights[n], (*[8]uint16)(samples[8*n:])
-				sum += w[0]*uint64(v[0]) + w[1]*uint64(v[1]) + w[2]*uint64(v[2]) + w[3]*uint64(v[3]) +
-					w[4]*uint64(v[4]) + w[5]*uint64(v[5]) + w[6]*uint64(v[6]) + w[7]*uint64(v[7])
+				w, v := &k.weights[n], (*[block]uint64)(samples[block*n:])
+				sum += w[0]*v[0] + w[1]*v[1] + w[2]*v[2] + w[3]*v[3] + w[4]*v[4] + w[5]*v[5] + w[6]*v[6] + w[7]*v[7]
 			}
-			out[i] = uint32(sum >> 8)
+			out[i], out[Side+i] = uint32(sum)>>8, uint32(sum>>40)
 		}
 	}
 	p := new(plane)
@@ -92,7 +93,7 @@ func (l Luma) blur() *plane {
 		for x := range Side {
 			sum := uint64(0)
 			for n := range k.weights {
-				w, v := &k.weights[n], (*[spare*Side + 1]uint32)(narrow[(k.first+8*n)*Side+x:])
+				w, v := &k.weights[n], (*[spare*Side + 1]uint32)(narrow[(k.first+block*n)*Side+x:])
 				sum += w[0]*uint64(v[0]) + w[1]*uint64(v[Side]) + w[2]*uint64(v[2*Side]) + w[3]*uint64(v[3*Side]) +
 					w[4]*uint64(v[4*Side]) + w[5]*uint64(v[5*Side]) + w[6]*uint64(v[6*Side]) + w[7]*uint64(v[7*Side])
 			}
@@ -100,4 +101,19 @@ func (l Luma) blur() *plane {
 		}
 	}
 	return p
+}
+
+// pair puts the samples of two rows into rows.
+func pair(rows []uint64, upper, lower []uint16) {
+	for len(upper) >= 8 && len(lower) >= 8 && len(rows) >= 8 {
+		p, u, l := (*[8]uint64)(rows), (*[8]uint16)(upper), (*[8]uint16)(lower)
+		p[0], p[1] = uint64(u[0])|uint64(l[0])<<32, uint64(u[1])|uint64(l[1])<<32
+		p[2], p[3] = uint64(u[2])|uint64(l[2])<<32, uint64(u[3])|uint64(l[3])<<32
+		p[4], p[5] = uint64(u[4])|uint64(l[4])<<32, uint64(u[5])|uint64(l[5])<<32
+		p[6], p[7] = uint64(u[6])|uint64(l[6])<<32, uint64(u[7])|uint64(l[7])<<32
+		rows, upper, lower = rows[8:], upper[8:], lower[8:]
+	}
+	for i, v := range upper {
+		rows[i] = uint64(v) | uint64(lower[i])<<32
+	}
 }
