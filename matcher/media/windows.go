@@ -33,7 +33,11 @@ func Windows(l phash.Luma) []phash.Luma {
 	borders := whole.cut(l, uniform)
 	inside := borders
 	for range 3 { // a screenshot has bars within bars
-		inside = inside.cut(l, bar).cut(l, uniform)
+		less := inside.cut(l, bar).cut(l, uniform)
+		if less == inside {
+			break
+		}
+		inside = less
 	}
 	add(inside)
 	add(borders)
