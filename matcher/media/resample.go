@@ -1,6 +1,10 @@
 package media
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/preseal/preseal/matcher/internal/halves"
+)
 
 // An overlap is what a box of the grid takes of the samples that it covers, from
 // the first one on: shares in 1/65536, with the sum 65536.
@@ -30,9 +34,6 @@ func overlaps(edges []int, n, per int) []overlap {
 	return out
 }
 
-// everyOther of four samples.
-const everyOther = 0x0000ffff0000ffff
-
 // resample averages the samples of every box, down and then across. It reuses
 // the memory of out.
 func resample(out, pix []uint16, stride int, across, down []overlap) []uint16 {
@@ -40,9 +41,7 @@ func resample(out, pix []uint16, stride int, across, down []overlap) []uint16 {
 	out = slices.Grow(out[:0], boxes)[:boxes]
 	end := across[len(across)-1]
 	n := end.first + len(end.shares)
-	// A row, times 65536. Of four samples the first and the third share one
-	// number, and the others the next: none gets larger than 32 bits.
-	sums := make([]uint64, (n+3)/4*2)
+	sums := make([]uint64, halves.Len(n)) // a row, times 65536
 	narrow := make([]uint32, len(sums)*2)
 	same := 0 // boxes that are samples
 	for same < len(across) && across[same].first == same && len(across[same].shares) == 1 {
@@ -55,8 +54,9 @@ func resample(out, pix []uint16, stride int, across, down []overlap) []uint16 {
 			copy(line, out[(y-1)*len(across):])
 			continue
 		}
+		clear(sums)
 		for k, share := range down[y].shares {
-			add(sums, pix[(down[y].first+k)*stride:][:n], uint64(share), k == 0)
+			halves.Add(sums, pix[(down[y].first+k)*stride:][:n], uint64(share))
 		}
 		rounded(line[:same], sums)
 		if same < len(line) {
@@ -80,32 +80,12 @@ func mean(line []uint16, boxes []overlap, narrow []uint32) {
 	}
 }
 
-// add adds a row to the sums, which it begins if it is the first.
-func add(sums []uint64, row []uint16, share uint64, first bool) {
-	if first {
-		clear(sums)
-	}
-	for len(row) >= 8 && len(sums) >= 4 {
-		p, s := (*[8]uint16)(row), (*[4]uint64)(sums)
-		a := uint64(p[0]) | uint64(p[1])<<16 | uint64(p[2])<<32 | uint64(p[3])<<48
-		b := uint64(p[4]) | uint64(p[5])<<16 | uint64(p[6])<<32 | uint64(p[7])<<48
-		s[0] += share * (a & everyOther)
-		s[1] += share * (a >> 16 & everyOther)
-		s[2] += share * (b & everyOther)
-		s[3] += share * (b >> 16 & everyOther)
-		row, sums = row[8:], sums[4:]
-	}
-	for i, v := range row {
-		sums[i>>2<<1|i&1] += share * uint64(v) << (i & 2 << 4)
-	}
-}
-
 // rounded makes samples of as many sums.
 func rounded(line []uint16, sums []uint64) {
 	const half = 0x0000800000008000
 	for len(line) >= 4 && len(sums) >= 2 {
 		p, s := (*[4]uint16)(line), (*[2]uint64)(sums)
-		v := (s[0]+half)>>16&everyOther | (s[1]+half)&^everyOther
+		v := (s[0]+half)>>16&halves.EveryOther | (s[1]+half)&^halves.EveryOther
 		p[0], p[1], p[2], p[3] = uint16(v), uint16(v>>16), uint16(v>>32), uint16(v>>48)
 		line, sums = line[4:], sums[2:]
 	}

@@ -1,13 +1,17 @@
 package media
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/preseal/preseal/matcher/internal/halves"
+)
 
 const (
 	// BT.601 luma in 1/65536, as image/color has it too.
 	lumaR, lumaG, lumaB = 19595, 38470, 7471
 
 	evens = 0x00ff00ff00ff00ff // every other byte of eight
-	pairs = 0x0000ffff0000ffff // every other sum of four
+	pairs = halves.EveryOther  // of four sums
 	alpha = 0xff000000ff000000 // the alpha bytes of two pixels
 )
 

@@ -1,6 +1,11 @@
 package phash
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+
+	"github.com/preseal/preseal/matcher/internal/halves"
+)
 
 const (
 	// Side is the edge of the square plane that is hashed, in samples.
@@ -33,25 +38,27 @@ type plane [Side * Side]uint32
 
 // average squeezes l into a plane. Every sample is the exact mean of the area
 // that it covers, rounded once: on a grid of W·64 × H·64, a source sample is
-// 64×64 and a target sample W×H, so all overlaps are whole numbers.
+// 64×64 and a target sample W×H, so all overlaps are whole numbers: those of a
+// column add up to H, which makes sums of 30 bits.
 func (l Luma) average() *plane {
 	p, area := new(plane), uint64(l.W)*uint64(l.H)
 	across, down := cells(l.W), cells(l.H)
-	columns := make([]uint64, l.W)
+	sums, before := make([]uint64, halves.Len(l.W)), make([]uint64, 2*halves.Len(l.W)+2)
 	for y := range down {
 		d := &down[y]
-		clear(columns)
-		add(columns, l.row(d.first), d.head)
+		clear(sums)
+		halves.Add(sums, l.row(d.first), d.head)
 		for whole := d.first + 1; whole < d.last; whole++ {
-			add(columns, l.row(whole), Side)
+			halves.Add(sums, l.row(whole), Side)
 		}
-		add(columns, l.row(d.last), d.tail)
+		if d.tail > 0 {
+			halves.Add(sums, l.row(d.last), d.tail)
+		}
+		accumulate(before, sums)
 		for x := range across {
 			c := &across[x]
-			sum := c.head*columns[c.first] + c.tail*columns[c.last]
-			for whole := c.first + 1; whole < c.last; whole++ {
-				sum += Side * columns[whole]
-			}
+			first, inner, last, end := before[c.first], before[c.first+1], before[c.last], before[c.last+1]
+			sum := c.head*(inner-first) + Side*(last-inner) + c.tail*(end-last)
 			p[y*Side+x] = uint32((sum + area/2) / area)
 		}
 	}
@@ -61,7 +68,8 @@ func (l Luma) average() *plane {
 func (l Luma) row(y int) []uint16 { return l.Pix[y*l.W : (y+1)*l.W] }
 
 // A cell covers the samples first to last of an axis: those two in part, with
-// the weights head and tail, and the ones between them with Side.
+// the weights head and tail, and the ones between them with Side. Where tail is 0
+// there may be no sample last.
 type cell struct {
 	first, last int
 	head, tail  uint64
@@ -74,28 +82,23 @@ func cells(n int) (out [Side]cell) {
 		c := cell{first: from / Side, last: (to - 1) / Side}
 		c.head, c.tail = uint64((c.first+1)*Side-from), uint64(to-c.last*Side)
 		if c.first == c.last {
-			c.head, c.tail = uint64(n), 0
+			c.last, c.head, c.tail = c.first+1, uint64(n), 0
 		}
 		out[i] = c
 	}
 	return out
 }
 
-// add adds a row times its weight to the sums of as many columns.
-func add(columns []uint64, row []uint16, weight uint64) {
-	x := 0
-	for ; x+8 <= len(columns); x += 8 {
-		sums, v := (*[8]uint64)(columns[x:]), (*[8]uint16)(row[x:])
-		sums[4] += weight * uint64(v[4])
-		sums[5] += weight * uint64(v[5])
-		sums[6] += weight * uint64(v[6])
-		sums[7] += weight * uint64(v[7])
-		sums[0] += weight * uint64(v[0])
-		sums[1] += weight * uint64(v[1])
-		sums[2] += weight * uint64(v[2])
-		sums[3] += weight * uint64(v[3])
-	}
-	for ; x < len(columns); x++ {
-		columns[x] += weight * uint64(row[x])
+// accumulate makes before[i] the sum of the columns before number i.
+func accumulate(before, sums []uint64) {
+	sum := uint64(0)
+	before[0] = 0
+	for before = before[1:]; len(before) >= 4 && len(sums) >= 2; before, sums = before[4:], sums[2:] {
+		to, s := (*[4]uint64)(before), (*[2]uint64)(sums)
+		to[0] = sum + s[0]&math.MaxUint32
+		to[1] = to[0] + s[1]&math.MaxUint32
+		to[2] = to[1] + s[0]>>32
+		sum = to[2] + s[1]>>32
+		to[3] = sum
 	}
 }
