@@ -38,6 +38,7 @@ func main() {
 		"sniff", bridge.Function(code, sniff),
 		"digest", bridge.Function(code, e.digest),
 		"decode", bridge.Function(code, e.decode),
+		"place", bridge.Function(code, e.place),
 		"rows", bridge.Function(code, e.rows),
 		"planes", bridge.Function(code, e.planes),
 		"probe", bridge.Function(code, e.probe),

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"syscall/js"
+	"unsafe"
 
 	"github.com/preseal/preseal/matcher"
 	"github.com/preseal/preseal/matcher/media"
@@ -19,7 +20,8 @@ import (
 // pictures is what the engine makes of files before it checks them. Its memory
 // is reused: linear memory never shrinks.
 type pictures struct {
-	strip   []byte
+	room    []byte // where JavaScript puts rows; it stays where it is
+	part    []byte // of a file
 	reducer media.Reducer
 	jpeg    media.JPEG
 	// For the next check. Nil while a picture is incomplete.
@@ -31,8 +33,8 @@ type pictures struct {
 }
 
 const (
-	maxStrip = 1 << 20 // bytes of pixels
-	maxPart  = 8 << 20 // bytes of a file
+	maxRoom = 1 << 20 // bytes of pixels
+	maxPart = 8 << 20 // bytes of a file
 )
 
 // forget lets go of the picture for the next check.
@@ -64,11 +66,11 @@ func sniff(args []js.Value) (any, error) {
 // digest(part: Uint8Array, at): the SHA-256 of a file up to the end of part,
 // which begins where the one before ended. At 0 another file begins.
 func (p *pictures) digest(args []js.Value) (any, error) {
-	part, err := bridge.Bytes(args[0], maxPart, p.strip)
+	part, err := bridge.Bytes(args[0], maxPart, p.part)
 	if err != nil {
 		return nil, err
 	}
-	p.strip = part
+	p.part = part
 	at := int64(args[1].Float())
 	if at == 0 {
 		p.hash, p.at = sha256.New(), 0
@@ -110,10 +112,25 @@ func layoutOf(name string) (media.Layout, error) {
 	return 0, fmt.Errorf("pixels as %.20q", name)
 }
 
-// rows(pixels: Uint8Array, layout, width, height, from): the rows of a picture
-// from number from on, for the next check, and whether all rows so far are
-// opaque. At 0 another picture begins.
+// place(size): the address of room for so many bytes of rows.
+func (p *pictures) place(args []js.Value) (any, error) {
+	if size := args[0].Int(); size < 0 || size > maxRoom {
+		return nil, fmt.Errorf("%d bytes are not 0 to %d", size, maxRoom)
+	}
+	if p.room == nil {
+		p.room = make([]byte, maxRoom)
+	}
+	return bridge.Object("address", float64(uintptr(unsafe.Pointer(unsafe.SliceData(p.room))))), nil
+}
+
+// rows(size, layout, width, height, from): the first bytes of the room are rows of
+// a picture from number from on, for the next check. Says whether all rows so far
+// are opaque. At 0 another picture begins.
 func (p *pictures) rows(args []js.Value) (any, error) {
+	size := args[0].Int()
+	if size < 0 || size > len(p.room) {
+		return nil, fmt.Errorf("%d bytes are not 0 to %d", size, len(p.room))
+	}
 	width, height, from := args[2].Int(), args[3].Int(), args[4].Int()
 	layout, err := layoutOf(args[1].String())
 	if err != nil {
@@ -125,16 +142,11 @@ func (p *pictures) rows(args []js.Value) (any, error) {
 			return nil, err
 		}
 	}
-	strip, err := bridge.Bytes(args[0], maxStrip, p.strip)
-	if err != nil {
-		return nil, err
-	}
-	p.strip = strip
-	if err := p.reducer.Write(strip); err != nil {
+	if err := p.reducer.Write(p.room[:size]); err != nil {
 		return nil, err
 	}
 	taken := bridge.Object("opaque", p.reducer.Opaque())
-	if from+len(strip)/(layout.Size()*width) < height {
+	if from+size/(layout.Size()*width) < height {
 		return taken, nil
 	}
 	white, black, err := p.reducer.Luma()

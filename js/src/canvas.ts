@@ -1,5 +1,5 @@
+import type { Engine } from "./engine.js";
 import { PresealError } from "./errors.js";
-import type { TakeRows } from "./frame.js";
 
 const LONGER_SIDE = 512;
 const SHORTER_SIDE = 64;
@@ -19,14 +19,16 @@ export function drawnSize(width: number, height: number): { width: number; heigh
   return { width: side(width), height: side(height) };
 }
 
-/** Scales a picture of the given size down and hands its pixels out, in strips from top to bottom. */
-export function readBack(picture: CanvasImageSource, from: { width: number; height: number }, take: TakeRows): void {
+/** Scales a picture of the given size down and hands its pixels to the engine, in strips from top to bottom. */
+export function readBack(picture: CanvasImageSource, from: { width: number; height: number }, engine: Engine): void {
   const context = blankCanvas();
   const { width, height } = drawnSize(from.width, from.height);
   try {
     context.drawImage(picture, 0, 0, width, height);
     for (let y = 0; y < height; y += STRIP) {
-      take(context.getImageData(0, y, width, Math.min(STRIP, height - y)).data, "rgba", width, height, y);
+      const { data } = context.getImageData(0, y, width, Math.min(STRIP, height - y));
+      engine.room(data.length).set(data);
+      engine.call("rows", data.length, "rgba", width, height, y);
     }
   } finally {
     context.clearRect(0, 0, LONGER_SIDE, LONGER_SIDE);

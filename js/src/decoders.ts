@@ -14,7 +14,7 @@ interface Api {
 
 class Instance extends Program<Api> {
   static start(module: WebAssembly.Module): Promise<Instance> {
-    return Program.launch<Api, Instance>(module, (api) => new Instance(api));
+    return Program.launch<Api, Instance>(module, (running) => new Instance(running));
   }
 }
 

@@ -75,14 +75,13 @@ export interface Api {
   digest(part: Uint8Array, at: number): Result<{ sha256: Uint8Array }>;
   /** A JPEG becomes the picture for the next check. */
   decode(file: Source, orientation: number): Result<object>;
-  /** Rows, the first of them number `from`, become it; at 0 another picture begins. Says whether all so far are opaque. */
-  rows(
-    pixels: Uint8ClampedArray | Uint8Array,
-    layout: Layout,
-    width: number,
-    height: number,
-    from: number,
-  ): Result<{ opaque: boolean }>;
+  /** The address of the room, which stays the same, if so many bytes fit into it. */
+  place(size: number): Result<{ address: number }>;
+  /**
+   * The rows in the first `size` bytes of the room, the first of them number `from`, become it; at 0 another picture begins. Says
+   * whether all so far are opaque.
+   */
+  rows(size: number, layout: Layout, width: number, height: number, from: number): Result<{ opaque: boolean }>;
   /** What decoders.wasm made becomes it: the picture over white, and over black if it is transparent. */
   planes(planes: Plane[]): Result<object>;
   /** Does as much of the next check as needs the picture alone, at the time given. */
@@ -112,6 +111,15 @@ export class Engine extends Program<Api> {
    * @throws PresealError `engine-failed`, or `version-mismatch` if it belongs to another version of the package.
    */
   static start(module: WebAssembly.Module): Promise<Engine> {
-    return Program.launch<Api, Engine>(module, (api) => new Engine(api));
+    return Program.launch<Api, Engine>(module, (running) => new Engine(running));
+  }
+
+  /**
+   * Room for rows, 1 MiB at most. It is the engine's own memory, which saves a copy; the array is empty once that has grown.
+   *
+   * @throws EngineError `invalid` for more; PresealError `engine-failed`.
+   */
+  room(size: number): Uint8Array<ArrayBuffer> {
+    return this.memory(this.call("place", size).address, size);
   }
 }

@@ -1,13 +1,4 @@
-import type { Layout } from "./engine.js";
-
-/** Takes rows of a picture, the first of them number `from`, and says whether all so far are opaque. */
-export type TakeRows = (
-  pixels: Uint8ClampedArray | Uint8Array,
-  layout: Layout,
-  width: number,
-  height: number,
-  from: number,
-) => { opaque: boolean };
+import type { Engine, Layout } from "./engine.js";
 
 /** How many bytes are copied at a time: as many as stay in the processor's cache. */
 const STRIP = 2 ** 20;
@@ -18,18 +9,18 @@ const BT601: readonly unknown[] = ["smpte170m", "bt470bg"];
 /** The browser's types do not know all of it yet. */
 type Frame = VideoFrame & { readonly rotation?: number; readonly flip?: boolean };
 
-let strip = new Uint8Array();
-
 /**
- * Hands out a frame's samples as they were decoded, in strips from top to bottom: colours, or luma alone if that is a plane of its
- * own. It takes a tenth of the time that drawing does, and gives the engine what `preseal build` has. `isUpright` says that
+ * Gives the engine a frame's samples as they were decoded, in strips from top to bottom: colours, or luma alone if that is a
+ * plane of its own. It takes a tenth of the time that drawing does, and it is what `preseal build` has. `isUpright` says that
  * the file does not want its picture turned.
  *
  * @returns whether it did. A frame has to be drawn if it is to be turned, which older browsers do not say; if its colours are
- * of another kind; and if it is transparent, because browsers differ in whether colours are multiplied by alpha.
- * @throws DOMException.
+ * of another kind; if it is transparent, because browsers differ in whether colours are multiplied by alpha; and if the copy
+ * fails, or the engine's memory has grown meanwhile: then it may have gone where nobody looks.
+ *
+ * @throws DOMException; PresealError, EngineError.
  */
-export async function copyRows(frame: Frame, isUpright: boolean, take: TakeRows): Promise<boolean> {
+export async function copyRows(frame: Frame, isUpright: boolean, engine: Engine): Promise<boolean> {
   const layout = layoutOf(frame);
   const { x, y, width, height } = frame.visibleRect ?? new DOMRectReadOnly();
   const isTurned = "rotation" in frame ? frame.rotation !== 0 || frame.flip !== false : !isUpright;
@@ -39,11 +30,11 @@ export async function copyRows(frame: Frame, isUpright: boolean, take: TakeRows)
     const taken = Math.min(rows, height - from);
     const rect = { x, y: y + from, width, height: taken };
     const size = frame.allocationSize({ rect });
-    if (strip.length < size) strip = new Uint8Array(size);
-    const [plane] = await frame.copyTo(strip, { rect });
+    const room = engine.room(size);
+    const [plane] = await frame.copyTo(room, { rect }).catch(() => []);
     const length = (isLuma(layout) ? 1 : 4) * width;
-    if (plane?.stride !== length) return false;
-    const { opaque } = take(strip.subarray(plane.offset, plane.offset + taken * length), layout, width, height, from);
+    if (room.length < size || plane?.offset !== 0 || plane.stride !== length) return false;
+    const { opaque } = engine.call("rows", taken * length, layout, width, height, from);
     if (!opaque) return false;
   }
   return true;

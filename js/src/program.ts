@@ -38,27 +38,35 @@ export class EngineError extends Error {
   }
 }
 
+/** What a running instance hands out. */
+export interface Running<A extends Functions> {
+  api: A;
+  memory: WebAssembly.Memory;
+}
+
 /** A running instance of a Go program. Its functions are synchronous. */
 export class Program<A extends Functions> {
   /** Whether the instance crashed. It then has to be thrown away. */
   dead = false;
   readonly #api: A;
+  readonly #memory: WebAssembly.Memory;
 
-  protected constructor(api: A) {
+  protected constructor({ api, memory }: Running<A>) {
     this.#api = api;
+    this.#memory = memory;
   }
 
   /** Starts an instance of the module, of whose functions `make` makes a program. */
   protected static async launch<A extends Functions, P extends Program<A>>(
     module: WebAssembly.Module,
-    make: (api: A) => P,
+    make: (running: Running<A>) => P,
   ): Promise<P> {
     let program: P | undefined;
     const stopped = () => {
       if (program) program.dead = true;
     };
     try {
-      program = make((await restore(module, stopped)) as A);
+      program = make((await restore(module, stopped)) as Running<A>);
     } catch (error) {
       throw failed(`the engine does not start: ${String(error)}`);
     }
@@ -87,6 +95,11 @@ export class Program<A extends Functions> {
       throw failed(`${String(name)}: ${result && "error" in result ? result.error.message : "no result"}`);
     }
     throw new EngineError(result.error.code, result.error.message);
+  }
+
+  /** A part of the program's memory; the array is empty once that has grown. */
+  protected memory(address: number, size: number): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.#memory.buffer, address, size);
   }
 }
 

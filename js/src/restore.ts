@@ -11,12 +11,15 @@ type Described =
   | { api: Record<string, Described> };
 
 /**
- * Goes on with a program where scripts/prestart.mjs stopped it, which is when it had handed out its functions. Returns them;
- * `stopped` is called if the program ends.
+ * Goes on with a program where scripts/prestart.mjs stopped it, which is when it had handed out its functions. Returns them and
+ * its memory; `stopped` is called if the program ends.
  *
  * @throws Error if the module is not of such a program.
  */
-export async function restore(module: WebAssembly.Module, stopped: () => void): Promise<object> {
+export async function restore(
+  module: WebAssembly.Module,
+  stopped: () => void,
+): Promise<{ api: object; memory: WebAssembly.Memory }> {
   const [section] = WebAssembly.Module.customSections(module, "preseal.values");
   if (!section) throw new Error("it was not started before");
   const described: (Described & { references: number })[] = JSON.parse(new TextDecoder().decode(section));
@@ -46,5 +49,5 @@ export async function restore(module: WebAssembly.Module, stopped: () => void): 
   running.then(stopped, stopped);
   await Promise.race([running, undefined]); // it waits for calls for ever, unless it fails at once
   if (!handedOut) throw new Error("it handed out nothing");
-  return handedOut;
+  return { api: handedOut, memory: instance.exports.mem as WebAssembly.Memory };
 }

@@ -3,7 +3,7 @@ import type { Desk } from "./check.js";
 import { decode, Undecodable } from "./decode.js";
 import { DECODED_FORMATS } from "./decoders.js";
 import { type Engine, EngineError, type Sniffed } from "./engine.js";
-import { copyRows, type TakeRows } from "./frame.js";
+import { copyRows } from "./frame.js";
 import { type Reading, Slices, Unreadable } from "./read.js";
 import { isUnsupportedReason, type Outcome, type Report } from "./verdict.js";
 
@@ -73,11 +73,10 @@ async function seeOther(
   const data = await file.give();
   const decoded = await decode(data, `image/${format}`, 3 * desk.timeout, desk.signal, () => file.sha256("beside"));
   report.decoder = decoded.decoder;
-  const take: TakeRows = (...rows) => engine.call("rows", ...rows);
   try {
     const isUpright = TURNED_BY_EXIF.includes(format) && orientation === 1;
-    const isCopied = "copyTo" in decoded.picture && (await copyRows(decoded.picture, isUpright, take));
-    if (!isCopied) readBack(decoded.picture, decoded, take);
+    const isCopied = "copyTo" in decoded.picture && (await copyRows(decoded.picture, isUpright, engine));
+    if (!isCopied) readBack(decoded.picture, decoded, engine);
   } catch (error) {
     throw error instanceof DOMException ? new Undecodable(error, true) : error;
   } finally {

@@ -10,7 +10,8 @@ import { promisify } from "node:util";
 import type { Asked } from "../ask.js";
 import { prove } from "../check.js";
 import type { Answer } from "../confirm.js";
-import { Engine, EngineError, type Finding } from "../engine.js";
+import { Engine, EngineError, type Finding, type Layout } from "../engine.js";
+import { copyRows } from "../frame.js";
 import { PresealError } from "../index.js";
 import type { Trust } from "../messages.js";
 import { buildTool, root } from "./browser.js";
@@ -56,11 +57,17 @@ async function opened(): Promise<Engine> {
   return engine;
 }
 
+/** Gives the engine rows of a picture. */
+function give(engine: Engine, pixels: ArrayLike<number>, layout: Layout, width: number, height: number, from: number) {
+  engine.room(pixels.length).set(pixels);
+  return engine.call("rows", pixels.length, layout, width, height, from);
+}
+
 /** Checks a file whose digest and pixels are known. */
 function check(engine: Engine, sha256: Uint8Array, { rgba, width, height }: ReturnType<typeof picture>): Finding {
   const rows = Math.ceil(height / 3);
   for (let y = 0; y < height; y += rows) {
-    engine.call("rows", rgba.subarray(4 * width * y, 4 * width * (y + rows)), "rgba", width, height, y);
+    give(engine, rgba.subarray(4 * width * y, 4 * width * (y + rows)), "rgba", width, height, y);
   }
   return engine.call("check", { sha256, now: Date.now(), decoded: true });
 }
@@ -72,12 +79,12 @@ test("probing before the digest is known finds the same, and nothing of the pict
   const whole = check(engine, never, { rgba, width, height });
   const query = { sha256: never, now: Date.now(), decoded: true } as const;
   assert.throws(() => engine.call("probe", Date.now()), code("invalid"));
-  engine.call("rows", rgba, "rgba", width, height, 0);
+  give(engine, rgba, "rgba", width, height, 0);
   engine.call("probe", Date.now());
   assert.deepEqual(engine.call("check", query), whole);
-  engine.call("rows", rgba, "rgba", width, height, 0);
+  give(engine, rgba, "rgba", width, height, 0);
   engine.call("probe", Date.now());
-  engine.call("rows", other.rgba, "rgba", other.width, other.height, 0);
+  give(engine, other.rgba, "rgba", other.width, other.height, 0);
   assert.deepEqual(engine.call("check", query), check(engine, never, other));
 });
 
@@ -279,11 +286,46 @@ test("planes that are none are refused, and an incomplete picture is not checked
   ]) {
     assert.throws(() => engine.call("planes", planes), code("invalid"));
   }
-  assert.deepEqual(engine.call("rows", new Uint8Array(64), "bgrx", 4, 8, 0), { opaque: true });
-  assert.deepEqual(engine.call("rows", new Uint8Array(64), "bgra", 4, 8, 0), { opaque: false });
+  assert.deepEqual(give(engine, new Uint8Array(64), "bgrx", 4, 8, 0), { opaque: true });
+  assert.deepEqual(give(engine, new Uint8Array(64), "bgra", 4, 8, 0), { opaque: false });
   assert.throws(() => engine.call("check", { sha256: never, now: Date.now(), decoded: true }), code("invalid"));
-  assert.throws(() => engine.call("rows", new Uint8Array(80), "bgra", 4, 8, 4), code("undecodable"));
-  assert.throws(() => engine.call("rows", new Uint8Array(64), "cmyk" as "rgba", 4, 8, 0), code("invalid"));
+  assert.throws(() => give(engine, new Uint8Array(80), "bgra", 4, 8, 4), code("undecodable"));
+  assert.throws(() => give(engine, new Uint8Array(64), "cmyk" as "rgba", 4, 8, 0), code("invalid"));
+});
+
+test("rows are put into the room, and no further", async () => {
+  const engine = await opened();
+  assert.throws(() => engine.call("rows", 4, "rgba", 1, 1, 0), code("invalid"), "there is no room yet");
+  const room = engine.room(2 ** 20);
+  const { length, byteOffset } = room;
+  assert.equal(length, 2 ** 20);
+  for (const size of [2 ** 20 + 1, -1]) {
+    assert.throws(() => engine.room(size), code("invalid"));
+    assert.throws(() => engine.call("rows", size, "rgba", 1, 1, 0), code("invalid"));
+  }
+  engine.call("digest", new Uint8Array(2 ** 23), 0);
+  assert.equal(room.length, 0, "the memory has grown");
+  assert.equal(engine.room(4).byteOffset, byteOffset);
+});
+
+test("a frame that cannot be copied is to be drawn", async () => {
+  const engine = await opened();
+  const size = { width: 2, height: 2 };
+  const isCopied = (copyTo: () => Promise<PlaneLayout[]>) => {
+    const shown = { visibleRect: { x: 0, y: 0, ...size }, displayWidth: size.width, displayHeight: size.height };
+    const frame = { format: "BGRX", colorSpace: {}, ...shown, allocationSize: () => 16, copyTo };
+    return copyRows(frame as unknown as VideoFrame, true, engine);
+  };
+  const plane = { offset: 0, stride: 8 };
+  assert.equal(await isCopied(async () => [plane]), true);
+  assert.equal(await isCopied(async () => [{ ...plane, stride: 16 }]), false);
+  assert.equal(await isCopied(async () => [{ ...plane, offset: 8 }]), false);
+  assert.equal(await isCopied(() => Promise.reject(new TypeError("detached"))), false);
+  const grown = async () => {
+    engine.call("digest", new Uint8Array(2 ** 23), 0);
+    return [plane];
+  };
+  assert.equal(await isCopied(grown), false);
 });
 
 test("sniff tells what a file is by its content", async () => {
