@@ -125,7 +125,8 @@ export class Matcher extends (EventTarget as new () => MatcherTarget) {
     const report = emptyReport(); // of what is known here if the worker is lost
     try {
       const { link } = await untilAborted(this.#working(), signal ?? this.#closing.signal);
-      const reply = await link.call({ type: "check", blob }, signal, (event) => {
+      const listens = onProgress !== undefined;
+      const reply = await link.call({ type: "check", blob, listens }, signal, (event) => {
         if (event.phase === "confirm") {
           report.requests++;
           report.sent.push(event.request);

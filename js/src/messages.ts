@@ -114,10 +114,10 @@ export interface Kept {
   arrival: Arrival;
 }
 
-/** From the page to the worker. */
+/** From the page to the worker. A check that `listens` hears of all progress. */
 export type Request =
   | { type: "open"; id: number; version: string; settings: Settings; kept?: Kept; digester?: MessagePort }
-  | { type: "check"; id: number; blob: Blob }
+  | { type: "check"; id: number; blob: Blob; listens: boolean }
   | { type: "update"; id: number }
   | { type: "abort"; id: number }
   | { type: "ping" };
@@ -155,7 +155,7 @@ export function parseRequest(data: unknown): Request {
       isSettings(m.settings) &&
       (m.kept === undefined || isKept(m.kept)) &&
       (m.digester === undefined || m.digester instanceof MessagePort),
-    check: (m) => isId(m.id) && m.blob instanceof Blob,
+    check: (m) => isId(m.id) && m.blob instanceof Blob && typeof m.listens === "boolean",
     update: (m) => isId(m.id),
     abort: (m) => isId(m.id),
     ping: () => true,

@@ -11,8 +11,15 @@ const scope = globalThis as unknown as {
   addEventListener(type: "message", listener: (event: MessageEvent<unknown>) => void): void;
 };
 
+/**
+ * How long the page hears nothing of a check that it does not listen to, in milliseconds, if its timeout is not shorter: messages
+ * hold up a short check. Of every request it hears at once, to report it should the worker be lost.
+ */
+const SILENCE = 1000;
+
 const calls = new Map<number, AbortController>();
 let session: Session | undefined;
+let silence = SILENCE;
 
 scope.addEventListener("message", ({ data }) => {
   try {
@@ -58,6 +65,7 @@ async function open(request: Extract<Request, { type: "open" }>, signal: AbortSi
   if (request.version !== version) {
     throw new PresealError("version-mismatch", `worker ${version}, page ${request.version}`);
   }
+  silence = Math.min(SILENCE, settings.timeout);
   const wasm = settings.wasm ?? new URL("./preseal.wasm", import.meta.url).href;
   const decoders = settings.decoders ?? new URL("./decoders.wasm", import.meta.url).href;
   const start = { wasm, decoders, digester: request.digester, kept, tell: (news: Reply) => scope.postMessage(news) };
@@ -72,8 +80,14 @@ async function update({ id }: Extract<Request, { type: "update" }>, signal: Abor
 }
 
 async function check(request: Extract<Request, { type: "check" }>, signal: AbortSignal): Promise<Reply> {
-  const { id, blob } = request;
-  const verdict = await opened().check(blob, signal, (event) => scope.postMessage({ type: "progress", id, event }));
+  const { id, blob, listens } = request;
+  let told = performance.now();
+  const verdict = await opened().check(blob, signal, (event) => {
+    const now = performance.now();
+    if (!listens && event.phase !== "confirm" && now - told < silence) return;
+    told = now;
+    scope.postMessage({ type: "progress", id, event });
+  });
   return { type: "checked", id, verdict, ...(lacksScripts && { lacksScripts }) };
 }
 

@@ -229,6 +229,11 @@ export async function check(name: string, abortAt?: CheckProgress["phase"], clos
   }
 }
 
+/** Checks a file without listening to its progress. */
+export async function checkUnheard(name: string): Promise<Summary> {
+  return outcomeOf(await matcher.check(file(name)));
+}
+
 /** Digests files at once in a worker beside, as hexadecimal digits; "" where that does not run. */
 export async function digests(names: string[]): Promise<string[]> {
   const { port, settled, end } = startBeside(10_000);

@@ -167,6 +167,38 @@ test("a truncated JPEG is unsupported", async () => {
   }
 });
 
+test("a check to which nobody listens is told of as far as its report needs it", async () => {
+  const told = `
+    let now = 0, step = 0;
+    performance.now = () => (now += step);
+    const told = [];
+    const post = postMessage;
+    globalThis.postMessage = (message, ...rest) => {
+      if (message.type === "progress" && message.id > 1) told.push(message.event.phase);
+      post(message, ...rest);
+    };
+    const channel = new BroadcastChannel("test");
+    channel.onmessage = ({ data }) => {
+      if (data === "told") channel.postMessage(told.splice(0));
+      else step = Number(data);
+    };`;
+  assert.equal(await page.open({ worker: page.sabotage("told", told) }), "");
+  for (const [name, phases] of [
+    ["unlisted", []],
+    ["listed", ["confirm", "confirm"]],
+  ] as const) {
+    const { kind, requests } = await page.call("checkUnheard", name);
+    assert.deepEqual([kind, requests], phases.length > 0 ? ["match", 2] : ["clear", 0]);
+    assert.deepEqual(await page.call("ask", "told"), phases);
+  }
+  await page.call("say", "2000"); // milliseconds between any two looks at the clock
+  await page.call("checkUnheard", "unlisted");
+  assert.deepEqual(await page.call("ask", "told"), ["read", "decode", "probe"]);
+  await page.call("say", "0");
+  await page.check("unlisted");
+  assert.deepEqual(await page.call("ask", "told"), ["read", "decode", "probe"]);
+});
+
 test("an abort rejects with its reason in every phase, and leaves the matcher usable", async () => {
   assert.equal(await page.open({ confirm: "/faults/confirm-slow/" }), "");
   for (const phase of ["read", "decode", "probe", "confirm"] as const) {
