@@ -55,8 +55,7 @@ type JPEG struct {
 
 // Decode is FromJPEG. The plane is valid until the next call.
 func (j *JPEG) Decode(r io.ReaderAt, size int64, orientation int) (phash.Luma, error) {
-	d := newDecoder(r, size)
-	d.memory, d.bits.input.store = j, j.input
+	d := j.decoder(r, size)
 	err := d.decode()
 	j.input = d.bits.input.store
 	if err != nil {
@@ -118,9 +117,10 @@ type component struct {
 	coming [64]int8
 }
 
-func newDecoder(r io.ReaderAt, size int64) *decoder {
-	d := &decoder{memory: new(JPEG)}
-	d.bits.input = &input{r: r, size: size, piece: chunk}
+// decoder returns one that works in j's memory.
+func (j *JPEG) decoder(r io.ReaderAt, size int64) *decoder {
+	d := &decoder{memory: j}
+	d.bits.input = &input{r: r, size: size, piece: chunk, store: j.input}
 	return d
 }
 

@@ -23,7 +23,7 @@ import (
 // decodeAt decodes at side/8 of the size, whatever the size, and reads piece
 // bytes at a time.
 func decodeAt(file []byte, side, piece int) (phash.Luma, error) {
-	d := newDecoder(bytes.NewReader(file), int64(len(file)))
+	d := new(JPEG).decoder(bytes.NewReader(file), int64(len(file)))
 	d.side, d.bits.piece = side, piece
 	if err := d.decode(); err != nil {
 		return phash.Luma{}, err

@@ -66,7 +66,7 @@ func TestJPEGTruncated(t *testing.T) {
 func TestJPEGReadsNoFurther(t *testing.T) {
 	file := pictures.JPEGKind{Progressive: true, Quality: 95, Sampling: [][2]int{{2, 2}}}.Encode(pictures.Photo(16, 2048, 640))
 	r := &watched{r: bytes.NewReader(file)}
-	d := newDecoder(r, int64(len(file)))
+	d := new(JPEG).decoder(r, int64(len(file)))
 	d.bits.piece = 4 << 10
 	if err := d.decode(); err != nil {
 		t.Fatal(err)
@@ -286,7 +286,7 @@ func FuzzJPEG(f *testing.F) {
 	f.Fuzz(func(t *testing.T, file []byte) {
 		l, err := decode(file)
 		verdict(t, l, err)
-		d := newDecoder(bytes.NewReader(file), int64(len(file)))
+		d := new(JPEG).decoder(bytes.NewReader(file), int64(len(file)))
 		d.side = 8
 		if err != nil || d.decode() != nil || max(d.width, d.height) > 255 ||
 			d.colour != lumaFirst || d.progressive && len(d.components) > 1 {

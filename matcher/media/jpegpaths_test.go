@@ -67,7 +67,7 @@ func TestJPEGEveryCode(t *testing.T) {
 		sampling := [][][2]int{{{1, 1}}, {{1, 1}, {1, 1}, {1, 1}}, {{2, 2}, {1, 1}, {1, 1}}, {{2, 1}, {1, 1}, {1, 1}}}[rng.IntN(4)]
 		f := randomFile{rng: rng, sampling: sampling, progressive: rng.IntN(2) == 0, low: uint(rng.IntN(2))}
 		file := f.encode(1+rng.IntN(40), 1+rng.IntN(9), rng.IntN(2)*(1+rng.IntN(30)))
-		d := newDecoder(bytes.NewReader(file), int64(len(file)))
+		d := new(JPEG).decoder(bytes.NewReader(file), int64(len(file)))
 		d.side, d.bits.piece = 1, 1+rng.IntN(9000)
 		if err := d.decode(); err != nil {
 			t.Fatalf("%+v: %v", f.sampling, err)
