@@ -197,6 +197,29 @@ test("a check to which nobody listens is told of as far as its report needs it",
   await page.call("say", "0");
   await page.check("unlisted");
   assert.deepEqual(await page.call("ask", "told"), ["read", "decode", "probe"]);
+  await page.call("checkClosed", "unlisted"); // lest its worker answer in other tests
+});
+
+test("with a short timeout it is told of sooner, before the page gives up", async () => {
+  for (const [timeout, first] of [
+    [10_000, "decode"],
+    [800, "read"],
+  ] as const) {
+    const told = `
+      let now = 0, first;
+      performance.now = () => (now += 850); // the second look at it is the one before reading
+      const post = postMessage;
+      globalThis.postMessage = (message, ...rest) => {
+        if (message.type === "progress" && message.id > 1) first ??= message.event.phase;
+        post(message, ...rest);
+      };
+      const channel = new BroadcastChannel("test");
+      channel.onmessage = () => channel.postMessage(first);`;
+    assert.equal(await page.open({ worker: page.sabotage(`told-${timeout}`, told), timeout }), "");
+    assert.equal((await page.call("checkUnheard", "unlisted")).kind, "clear");
+    assert.equal(await page.call("ask", "told"), first);
+    await page.call("checkClosed", "unlisted"); // lest its worker answer the next time
+  }
 });
 
 test("an abort rejects with its reason in every phase, and leaves the matcher usable", async () => {
