@@ -3,9 +3,9 @@
 //     node prestart.mjs wasm_exec.js program.wasm …
 //
 // Chromium compiles a function when it is called first, and Go's runtime calls hundreds at its start (`make bench-browser
-// BENCH=cold` shows what that takes). Stored with its memory and its globals as they are afterwards, a program goes on from
-// there (as with Wizer, the WebAssembly pre-initializer). The JavaScript values that it then holds are described in the section "preseal.values", of which
-// src/restore.ts makes them again.
+// BENCH=cold` shows what that takes). Stored with its memory and its globals as they are afterwards, a program goes on from there,
+// as with Wizer, the WebAssembly pre-initializer. The JavaScript values that it then holds are described in the section
+// "preseal.values", of which src/restore.ts makes them again.
 //
 // Clock and random numbers are the same for every start here, so that the result is, too. So Go's own random numbers are public,
 // whenever they are drawn: the seeds of maps, math/rand, hash/maphash. Only crypto/rand asks the browser.
