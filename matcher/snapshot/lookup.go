@@ -70,27 +70,13 @@ func (f *short) tester(set *riceSet) func(key uint64, flips []uint64) bool {
 	}
 }
 
-// positions fills out with the positions of keys key^f. It works on four of them
-// without a jump or a call.
+// positions fills out with the positions of keys key^f.
 func (f *short) positions(out []uint64, key uint64, flips []uint64) {
 	m := f.m
-	for ; len(out) >= 4 && len(flips) >= 4; out, flips = out[4:], flips[4:] {
-		to, four := (*[4]uint64)(out), (*[4]uint64)(flips)
-		h1, h2 := f.state(key ^ four[0])
+	for i, flip := range flips[:len(out)] {
+		h1, h2 := f.state(key ^ flip)
 		p, _ := finish(h1, h2, 16)
-		to[0] = p % m
-		h1, h2 = f.state(key ^ four[1])
-		p, _ = finish(h1, h2, 16)
-		to[1] = p % m
-		h1, h2 = f.state(key ^ four[2])
-		p, _ = finish(h1, h2, 16)
-		to[2] = p % m
-		h1, h2 = f.state(key ^ four[3])
-		p, _ = finish(h1, h2, 16)
-		to[3] = p % m
-	}
-	for i := range out {
-		out[i] = f.position(key ^ flips[i])
+		out[i] = p % m
 	}
 }
 

@@ -84,9 +84,9 @@ func putRiceIndex(index []byte, block, count uint64, size int) {
 }
 
 // A riceSet is an open section: the positions as they are in the file, and what
-// finds one of them. A sieve of one to two bytes for each position comes
-// first: nearly all unlisted keys end there. The rest decode half a dozen gaps.
-// Together that is two to four bytes a position on top of the section.
+// finds one of them. A sieve of two to four bytes for each position comes
+// first: nearly all unlisted keys end there. The rest decode a dozen gaps.
+// Together that is two and a half to five bytes a position on top of the section.
 type riceSet struct {
 	m, count uint64
 	code     golomb
@@ -106,7 +106,7 @@ type bucket struct {
 }
 
 // perBucket is how many positions a bucket has at least, if they are even.
-const perBucket = 8
+const perBucket = 16
 
 // decodeRice reads a section for positions below m, most of them at most, in blocks
 // of 1<<shift. It keeps data, and allocates no more than a constant times that.
@@ -203,7 +203,7 @@ func (s *riceSet) add(p, rank, at uint64) {
 }
 
 func (s *riceSet) contains(p uint64) bool {
-	return s.sieve.passes(p) == 1 && s.find(p)
+	return s.sieve.passes(p) && s.find(p)
 }
 
 // find looks through the position's bucket. It is gapReader.next in a loop, with

@@ -41,6 +41,7 @@ func TestRiceRoundTrip(t *testing.T) {
 		{riceBlock, 1 << 30},
 		{riceBlock + 1, 1 << 30},
 		{20_000, 1 << 40},
+		{2 * riceBlock, 1<<40 - 1<<34},
 		{50_000, 100_000},
 		{3 * riceBlock, 3 * riceBlock},
 		{1000, 1 << 44},
@@ -51,6 +52,9 @@ func TestRiceRoundTrip(t *testing.T) {
 		s, err := decodeRice(written(want, c.m), c.m, n, riceShift(n, c.m, riceBlock))
 		if err != nil {
 			t.Fatalf("%d of %d: %v", c.n, c.m, err)
+		}
+		if size := 8*len(s.sieve.words) + 16*len(s.buckets); c.m > n<<20 && n >= riceBlock && uint64(size) > 5*n {
+			t.Errorf("%d of %d: %d bytes to find a position", c.n, c.m, size)
 		}
 		if got := slices.Collect(s.all()); !slices.Equal(got, want) {
 			t.Fatalf("%d of %d: got %d positions", len(want), c.m, len(got))
