@@ -8,29 +8,26 @@ import (
 
 // Any reports whether test may hold for one of the masks that Likeliest
 // yields: false is certain. It asks test about all of them and a few more, in
-// no order, hundreds at a time, until it holds. That takes a fraction of
+// no order, hundreds or thousands at a time, until it holds. That takes a fraction of
 // Likeliest's time, and little memory. Number is how many masks Likeliest
 // yields, where none holds.
 func Any(margins []float32, n int, test func(masks []uint64) bool) (hit bool, number int) {
-	hit, number = join(margins, n, func(uint64) int { return 0 }, test)
+	hit, number = join(margins, n, 0, 0, test)
 	return hit, min(n, number)
 }
 
 // AnyBalanced is Any for those masks that flip as many ones of key as zeros.
 // Number is how many they are, and a few more.
 func AnyBalanced(margins []float32, key uint64, n int, test func(masks []uint64) bool) (hit bool, number int) {
-	return join(margins, n, func(mask uint64) int {
-		return bits.OnesCount64(mask&key) - bits.OnesCount64(mask&^key)
-	}, test)
+	return join(margins, n, key, ^key, test)
 }
 
-// join asks test about the masks whose lean is 0; that of two masks without a
-// common bit must be the sum of both's.
+// join asks test about the masks that have as many bits of ones as of zeros.
 //
 // Every subset of the bits is one of one half of them, and one of the other:
 // Horowitz and Sahni, "Computing Partitions with Applications to the Knapsack
 // Problem", 1974.
-func join(margins []float32, n int, lean func(mask uint64) int, test func(masks []uint64) bool) (hit bool, number int) {
+func join(margins []float32, n int, ones, zeros uint64, test func(masks []uint64) bool) (hit bool, number int) {
 	if n < 1 {
 		return false, 0
 	}
@@ -52,6 +49,7 @@ func join(margins []float32, n int, lean func(mask uint64) int, test func(masks 
 	// since ⌊a⌋ + ⌊b⌋ ≤ ⌊a + b⌋, and a few more do.
 	shift := uint(max(digit, bits.Len32(limit)) - digit)
 	limit >>= shift
+	lean := func(mask uint64) int { return bits.OnesCount64(mask&ones) - bits.OnesCount64(mask&zeros) }
 	for i := range w.piles {
 		w.piles[i].costs, w.piles[i].masks = w.piles[i].costs[:0], w.piles[i].masks[:0]
 	}
@@ -59,8 +57,8 @@ func join(margins []float32, n int, lean func(mask uint64) int, test func(masks 
 		p := &w.piles[64+lean(c.mask)]
 		p.costs, p.masks = append(p.costs, c.cost>>shift), append(p.masks, c.mask)
 	}
-	var block [256]uint64
-	full := 0
+	w.block = slices.Grow(w.block[:0], enough+len(w.columns))
+	block := w.block
 	for _, row := range w.inSteps(w.rows, shift) {
 		p := &w.piles[64-lean(row.mask)]
 		k := len(p.masks)
@@ -71,18 +69,21 @@ func join(margins []float32, n int, lean func(mask uint64) int, test func(masks 
 		if number += k; number > most {
 			return true, 0
 		}
-		for left := p.masks; len(left) > 0; {
-			n := combine(block[full:], left, row.mask)
-			left = left[n:]
-			if full += n; full == len(block) {
-				if full = 0; test(block[:]) {
-					return true, 0
-				}
+		full := len(block)
+		block = block[:full+k]
+		combine(block[full:], p.masks, row.mask)
+		if len(block) >= enough {
+			if test(block) {
+				return true, 0
 			}
+			block = block[:0]
 		}
 	}
-	return test(block[:full]), number
+	return test(block), number
 }
+
+// enough is how many masks test is asked about at least, but for the last time.
+const enough = 256
 
 // A space is the memory that join works in, for the next call as well: a WebAssembly
 // program grows for new memory until its collector runs, which takes long.
@@ -92,6 +93,7 @@ type space struct {
 		costs []uint32
 		masks []uint64
 	}
+	block []uint64
 }
 
 var spaces = sync.Pool{New: func() any { return new(space) }}
@@ -104,11 +106,8 @@ func (w *space) inSteps(v []variant, shift uint) []variant {
 	return w.sorted
 }
 
-// combine puts as many of the masks as fit into out, each with the bits of
-// common, and returns how many.
-func combine(out, masks []uint64, common uint64) (n int) {
-	n = min(len(out), len(masks))
-	out, masks = out[:n], masks[:n]
+// combine fills out with the masks, each with the bits of common.
+func combine(out, masks []uint64, common uint64) {
 	for ; len(masks) >= 4 && len(out) >= 4; out, masks = out[4:], masks[4:] {
 		to, from := (*[4]uint64)(out), (*[4]uint64)(masks)
 		to[0], to[1], to[2], to[3] = from[0]|common, from[1]|common, from[2]|common, from[3]|common
@@ -116,5 +115,4 @@ func combine(out, masks []uint64, common uint64) (n int) {
 	for i, m := range masks {
 		out[i] = m | common
 	}
-	return n
 }
