@@ -104,7 +104,7 @@ func (m *Matcher) CheckPictures(pictures []phash.Luma, now time.Time) (Finding, 
 		return Finding{}, err
 	}
 	f.Featureless = len(pictures) > 0
-	var all []View
+	var all, upright []View
 	for i, picture := range pictures {
 		windows, err := hash(picture)
 		if err != nil {
@@ -115,19 +115,14 @@ func (m *Matcher) CheckPictures(pictures []phash.Luma, now time.Time) (Finding, 
 		}
 		all = append(all, Views(windows)...)
 	}
+	for _, v := range all {
+		if v.Orientation == phash.Upright {
+			upright = append(upright, v)
+		}
+	}
 	f.Featureless = f.Featureless && len(all) == 0
-	if lane, ok := m.snapshot.Manifest().Lane(snapshot.PDQ); ok {
-		for _, v := range all {
-			m.probe(&f, lane, v)
-		}
-	}
-	if lane, ok := m.snapshot.Manifest().Lane(snapshot.PHash); ok {
-		for _, v := range all {
-			if v.Orientation == phash.Upright { // a pHash cannot be turned
-				m.probe(&f, lane, v)
-			}
-		}
-	}
+	m.probe(&f, snapshot.PDQ, all)
+	m.probe(&f, snapshot.PHash, upright) // a pHash cannot be turned
 	return f, nil
 }
 

@@ -77,8 +77,28 @@ func hash(l phash.Luma) ([]*phash.Image, error) {
 // pictures are looked for all the same, with fewer probes.
 const LeaningShare = 16
 
-// probe tests the likeliest variants of a view's key in a lane.
-func (m *Matcher) probe(f *Finding, lane snapshot.LaneInfo, v View) {
+// probe tests the likeliest variants of the views' keys in a lane, if there is one.
+func (m *Matcher) probe(f *Finding, name snapshot.Lane, views []View) {
+	lane, ok := m.snapshot.Manifest().Lane(name)
+	if !ok || len(views) == 0 {
+		return
+	}
+	keys := 0
+	for _, v := range views {
+		keys += lane.Probes / v.Share()
+	}
+	if name == snapshot.PHash {
+		keys /= 4 // the rest leans, and is not among the likeliest
+	}
+	// Nearly all pictures hit nothing, and then the order does not matter.
+	listed := m.snapshot.Tester(lane.Lane, keys)
+	for _, v := range views {
+		m.probeView(f, lane, v, listed)
+	}
+}
+
+// probeView tests the likeliest variants of a view's key.
+func (m *Matcher) probeView(f *Finding, lane snapshot.LaneInfo, v View, listed func(key uint64, flips []uint64) bool) {
 	key, margins, budget := uint64(v.Image.PHash), v.Image.Margins[:], max(1, lane.Probes/v.Share())
 	leaning := budget
 	if lane.Lane == snapshot.PDQ {
@@ -87,8 +107,6 @@ func (m *Matcher) probe(f *Finding, lane snapshot.LaneInfo, v View) {
 	} else if bits.OnesCount64(key) == 32 {
 		leaning = max(1, budget/LeaningShare)
 	}
-	// Nearly all pictures hit nothing, and then the order does not matter.
-	listed := m.snapshot.Tester(lane.Lane)
 	littleKey, littleMargins := probe.Swapped(key, margins)
 	test := func(masks []uint64) bool { return listed(littleKey, masks) }
 	hit, number := probe.Any(littleMargins, leaning, test)

@@ -51,15 +51,23 @@ func (f *short) position(key uint64) uint64 {
 }
 
 // tester returns a test of whether a set holds the position of one of the keys
-// key^f, for f of flips. The sieve's words, which have to be waited for, are asked
-// for many at once.
-func (f *short) tester(set *riceSet) func(key uint64, flips []uint64) bool {
+// key^f, for f of flips. The sieve's words have to be waited for: where about as
+// many keys are to come as it has lines, all are read at once; in a larger one,
+// those that a block of keys needs.
+func (f *short) tester(set *riceSet, keys int) func(key uint64, flips []uint64) bool {
+	isSmall := len(set.sieve.words)/line <= keys
+	if isSmall {
+		set.sieve.read()
+	}
 	var block [256]uint64
 	return func(key uint64, flips []uint64) bool {
 		for len(flips) > 0 {
 			positions := block[:min(len(flips), len(block))]
 			f.positions(positions, key, flips)
 			flips = flips[len(positions):]
+			if !isSmall {
+				set.sieve.touch(positions)
+			}
 			for _, p := range set.sieve.sift(positions) {
 				if set.find(p) {
 					return true

@@ -145,12 +145,13 @@ func (s *Snapshot) Contains(lane Lane, key []byte) bool {
 
 // Tester returns a function that reports whether Contains holds for one of
 // many keys of a lane that have 8 bytes, as little-endian numbers: key^f for every
-// f of flips. It takes a fraction of the time. It is for one goroutine.
-func (s *Snapshot) Tester(lane Lane) func(key uint64, flips []uint64) bool {
+// f of flips. It takes a fraction of the time, least where it is known about how
+// many keys there will be. It is for one goroutine.
+func (s *Snapshot) Tester(lane Lane, keys int) func(key uint64, flips []uint64) bool {
 	for i := range s.sections {
 		if row := &s.sections[i]; row.Lane == lane && lane.KeySize() == 8 {
 			if row.rice != nil {
-				return row.short.tester(row.rice)
+				return row.short.tester(row.rice, keys)
 			}
 			return func(key uint64, flips []uint64) bool {
 				return slices.ContainsFunc(flips, func(flip uint64) bool { return row.short.contains(key ^ flip) })

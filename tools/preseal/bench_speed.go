@@ -89,7 +89,7 @@ func lookUpContests(s *snapshot.Snapshot, entries int, im *phash.Image) ([]conte
 	var all []contest
 	for _, n := range []int{4096, snapshot.DefaultProbes} {
 		all = append(all, contest{fmt.Sprintf("probes-%d", n), func() error {
-			listed := s.Tester(snapshot.PHash)
+			listed := s.Tester(snapshot.PHash, n)
 			key, margins := probe.Swapped(uint64(im.PHash), im.Margins[:])
 			hit, _ := probe.Any(margins, n, func(flips []uint64) bool { return listed(key, flips) })
 			runtime.KeepAlive(hit)
