@@ -3,6 +3,9 @@ import type { Engine, Layout } from "./engine.js";
 /** How many bytes are copied at a time: as many as stay in the processor's cache. */
 const STRIP = 2 ** 20;
 
+/** The engine takes two, three or four rows at once, and two rows may share their colours. */
+const TOGETHER = 12;
+
 /** Luma is red, green and blue as BT.601 weighs them, which these are other names for. */
 const BT601: readonly unknown[] = ["smpte170m", "bt470bg"];
 
@@ -15,8 +18,9 @@ type Frame = VideoFrame & { readonly rotation?: number; readonly flip?: boolean 
  * the file does not want its picture turned.
  *
  * @returns whether it did. A frame has to be drawn if it is to be turned, which older browsers do not say; if its colours are
- * of another kind; if it is transparent, because browsers differ in whether colours are multiplied by alpha; and if the copy
- * fails, or the engine's memory has grown meanwhile: then it may have gone where nobody looks.
+ * of another kind; if it is wider than 2^17 pixels; if it is transparent, because browsers differ in whether colours are
+ * multiplied by alpha; and if the copy fails, or the engine's memory has grown meanwhile: then it may have gone where nobody
+ * looks.
  *
  * @throws DOMException; PresealError, EngineError.
  */
@@ -25,7 +29,9 @@ export async function copyRows(frame: Frame, isUpright: boolean, engine: Engine)
   const { x, y, width, height } = frame.visibleRect ?? new DOMRectReadOnly();
   const isTurned = "rotation" in frame ? frame.rotation !== 0 || frame.flip !== false : !isUpright;
   if (!layout || isTurned || width !== frame.displayWidth || height !== frame.displayHeight) return false;
-  const rows = Math.max(2, Math.floor(STRIP / (4 * width)) & ~1); // even: two rows may share their colours
+  const most = Math.floor(STRIP / (4 * width));
+  if (most < 2) return false;
+  const rows = most - (most % (most < TOGETHER ? 2 : TOGETHER));
   for (let from = 0; from < height; from += rows) {
     const taken = Math.min(rows, height - from);
     const rect = { x, y: y + from, width, height: taken };

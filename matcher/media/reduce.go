@@ -98,8 +98,13 @@ func (r *Reducer) Write(pix []byte) error {
 		return fail(Undecodable, "%d bytes are not rows of a picture of %d×%d pixels, of which %d have come",
 			len(pix), r.w, r.h, r.rows)
 	}
-	for ; len(pix) > 0; pix = pix[length:] {
-		r.row(pix[:length])
+	for len(pix) > 0 {
+		taken := r.band(pix)
+		if taken == 0 {
+			taken = length
+			r.row(pix[:length])
+		}
+		pix = pix[taken:]
 	}
 	return nil
 }
@@ -165,7 +170,7 @@ func (r *Reducer) row(row []byte) {
 	case r.layout.isLuma():
 		r.addLuma(row)
 		r.packed++
-	case r.add(row) || r.layout == BGRX:
+	case r.add(row, 0) || r.layout == BGRX:
 		r.packed++
 	default:
 		r.subtract(row)
@@ -173,10 +178,15 @@ func (r *Reducer) row(row []byte) {
 		r.isGlass = true
 	}
 	r.rows++
-	band := len(r.white) / r.boxesX
-	if from, to := band*r.h/r.boxesY, (band+1)*r.h/r.boxesY; r.rows == to {
+	if from, to := r.bandRows(); r.rows == to {
 		r.endBand(to - from)
 	}
+}
+
+// bandRows returns which rows the next row of boxes is made of: from one up to another.
+func (r *Reducer) bandRows() (from, to int) {
+	band := len(r.white) / r.boxesX
+	return band * r.h / r.boxesY, (band + 1) * r.h / r.boxesY
 }
 
 // spread empties the sums of packed rows into those of boxes, from number done
@@ -217,6 +227,12 @@ func (r *Reducer) endBand(rows int) {
 		}
 	}
 	r.spread(done)
+	r.samples(white, done, rows)
+}
+
+// samples makes those of a row of boxes from number done on, of which the sums are
+// complete.
+func (r *Reducer) samples(white []uint16, done, rows int) {
 	var by divisor
 	for i := done; i < len(white); i++ {
 		if pixels := uint64((r.edges[i+1] - r.edges[i]) * rows); by.pixels != pixels {
@@ -227,8 +243,8 @@ func (r *Reducer) endBand(rows int) {
 	if len(r.black) > 0 {
 		r.black = append(r.black, white...)
 	}
-	clear(r.luma)
-	clear(r.cover)
+	clear(r.luma[done:])
+	clear(r.cover[done:])
 }
 
 // endGlass is endBand where some rows are transparent. Before this band there

@@ -43,6 +43,84 @@ func TestReducerInStrips(t *testing.T) {
 	}
 }
 
+// All rows of a box at once give the bits that they give one by one, also where some
+// are transparent.
+func TestReducerBands(t *testing.T) {
+	for _, size := range [][2]int{{1536, 1024}, {1543, 1030}, {2301, 1728}, {1601, 1541}, {3583, 2049}, {1602, 2570}} {
+		w, h := size[0], size[1]
+		pix, random := make([]byte, 4*w*h), uint32(1)
+		for i := range pix {
+			random = random*1664525 + 1013904223
+			pix[i] = byte(random >> 24)
+			if i%4 == 3 {
+				pix[i] = 255
+			}
+		}
+		var rows []int // a third of them
+		for i := 4*w*(h/3) + 3; i < 4*w*(2*h/3); i += 4 {
+			rows = append(rows, i)
+		}
+		for n, clear := range [][]int{nil, {3}, {4*w - 1}, {4*w*h - 1}, {2*w - w%2*2 + 3, 4*w*7 - 1, 4*w*(h/2) + 7, 4*w*(h-2) - 1}, rows} {
+			for _, i := range clear {
+				pix[i] = 100
+			}
+			for _, layout := range []media.Layout{media.RGBA, media.BGRA, media.BGRX} {
+				want, wantBlack, wantOpaque := reduce(t, layout, pix, w, h, 1)
+				for _, rows := range []int{13, h} {
+					got, black, opaque := reduce(t, layout, pix, w, h, rows)
+					if !slices.Equal(got, want) || !slices.Equal(black, wantBlack) || opaque != wantOpaque ||
+						opaque != (n == 0 || layout == media.BGRX) || (black != nil) != (n == 5 && !opaque) {
+						t.Errorf("%d×%d, layout %d, %d rows at a time, clear %d: not the same picture", w, h, layout, rows, n)
+					}
+				}
+			}
+			for _, i := range clear {
+				pix[i] = 255
+			}
+		}
+	}
+}
+
+// A single pixel that one can see through a little is found, wherever it is.
+func TestReducerSeesEveryPixel(t *testing.T) {
+	const w = 1543
+	var r media.Reducer
+	for rows, h := range map[int]int{2: 1024, 3: 1536, 4: 2048} {
+		band := bytes.Repeat([]byte{255}, 4*w*rows)
+		for i := 3; i < len(band); i += 4 {
+			band[i] = 254
+			if err := r.Reset(media.RGBA, w, h); err != nil {
+				t.Fatal(err)
+			}
+			if err := r.Write(band); err != nil || r.Opaque() {
+				t.Fatalf("byte %d of %d rows: opaque, %v", i, rows, err)
+			}
+			band[i] = 255
+		}
+	}
+}
+
+func reduce(t *testing.T, layout media.Layout, pix []byte, w, h, rows int) (white, black []uint16, opaque bool) {
+	t.Helper()
+	var r media.Reducer
+	if err := r.Reset(layout, w, h); err != nil {
+		t.Fatal(err)
+	}
+	for strip := range slices.Chunk(pix, layout.Size()*w*rows) {
+		if err := r.Write(strip); err != nil {
+			t.Fatal(err)
+		}
+	}
+	overWhite, overBlack, err := r.Luma()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if overBlack != nil {
+		black = overBlack.Pix
+	}
+	return overWhite.Pix, black, r.Opaque()
+}
+
 // Whatever order its bytes are in, a picture gives the same planes.
 func TestReducerLayouts(t *testing.T) {
 	reduced := func(layout media.Layout, pix []byte, w, h, rows int) (white phash.Luma, black *phash.Luma) {

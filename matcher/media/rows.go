@@ -15,9 +15,10 @@ const (
 	alpha = 0xff000000ff000000 // the alpha bytes of two pixels
 )
 
-// add adds a row and reports whether it is opaque.
-func (r *Reducer) add(row []byte) bool {
-	all, redBlue, whole := uint64(alpha), r.redBlue, r.whole
+// add adds a row from grain number from on and reports whether it is opaque.
+func (r *Reducer) add(row []byte, from int) bool {
+	all, redBlue, whole := uint64(alpha), r.redBlue[from:], r.whole[from:]
+	row = row[8*r.grain*from:]
 	// Arrays of a known length: one check of bounds for all their elements.
 	switch r.grain {
 	case 4:
@@ -96,6 +97,17 @@ func (r *Reducer) subtract(row []byte) {
 // and blue, a byte further left.
 func greens(whole, redBlue uint64) uint64 { return (whole - redBlue) >> 8 & pairs }
 
+// lumas returns the sums of luma of even and of odd columns, given those of
+// their pixels and what first and third byte weigh.
+func lumas(first, third, redBlue, whole uint64) uint64 {
+	return first*(redBlue&pairs) + third*(redBlue>>16&pairs) + lumaG*greens(whole, redBlue)
+}
+
+// luma returns both together.
+func luma(first, third, redBlue, whole uint64) uint64 {
+	return both(lumas(first, third, redBlue, whole))
+}
+
 // pair loads pixels 2i and 2i+1; beyond the row's end there are zeros.
 func pair(row []byte, i int) uint64 {
 	if row = row[8*i:]; len(row) < 8 {
@@ -119,8 +131,7 @@ func (r *Reducer) spreadColours(done int) {
 		from, to := r.edges[i], r.edges[i+1]
 		sum := uint64(0)
 		for x := from &^ 1; x < to; x += 2 * r.grain {
-			rb, w := r.redBlue[x/2/r.grain], r.whole[x/2/r.grain]
-			two := first*(rb&pairs) + third*(rb>>16&pairs) + lumaG*greens(w, rb)
+			two := lumas(first, third, r.redBlue[x/2/r.grain], r.whole[x/2/r.grain])
 			if x < from { // the even column belongs to the box before
 				two &^= 0xffffffff
 			}
@@ -144,7 +155,7 @@ func (r *Reducer) colourBand(white []uint16, width, rows int) int {
 		redBlue, whole := r.redBlue[:len(white)/2], r.whole[:len(white)/2]
 		for i, rb := range redBlue {
 			out := (*[2]uint16)(white[2*i:])
-			two := first*(rb&pairs) + third*(rb>>16&pairs) + lumaG*greens(whole[i], rb)
+			two := lumas(first, third, rb, whole[i])
 			out[0] = by.quick(two & 0xffffffff)
 			out[1] = by.quick(two >> 32)
 		}
@@ -152,7 +163,7 @@ func (r *Reducer) colourBand(white []uint16, width, rows int) int {
 	}
 	redBlue, whole := r.redBlue[:len(white)], r.whole[:len(white)]
 	for i, rb := range redBlue {
-		white[i] = by.quick(both(first*(rb&pairs) + third*(rb>>16&pairs) + lumaG*greens(whole[i], rb)))
+		white[i] = by.quick(luma(first, third, rb, whole[i]))
 	}
 	return len(white)
 }
