@@ -1,3 +1,4 @@
+import type { Sniffed } from "./engine.js";
 import { PresealError } from "./errors.js";
 import { within } from "./wait.js";
 
@@ -21,6 +22,12 @@ export class Undecodable extends Error {
 }
 
 /**
+ * The longest side of a frame in Chromium (its `limits::kMaxDimension`), and of a bitmap that it draws as it is. Firefox decodes
+ * nothing that is longer.
+ */
+const LONGEST = { frame: 2 ** 15 - 1, bitmap: 2 ** 16 - 1 };
+
+/**
  * Decodes the first frame of a picture with the browser: by ImageDecoder where there is one for the type, which is faster, and
  * since Firefox's createImageBitmap holds up the page's own thread, from a worker too. The data may be gone after that. Runs
  * `begun` as soon as the browser is busy, in a thread of its own.
@@ -29,15 +36,19 @@ export class Undecodable extends Error {
  */
 export async function decode(
   data: ArrayBuffer | Blob,
-  type: string,
+  { format, width, height }: Pick<Sniffed, "format" | "width" | "height">,
   timeout: number,
   signal: AbortSignal,
   begun: () => void,
 ): Promise<Decoded> {
+  const type = `image/${format}`;
   const isKnown = typeof ImageDecoder !== "undefined" && (await ImageDecoder.isTypeSupported(type));
+  const isFrame = isKnown && Math.max(width, height) <= LONGEST.frame;
   return within(timeout, "decoding", signal, async (given) => {
-    const decoded = await (isKnown ? byImageDecoder(data, type, begun) : byBitmap(new Blob([data], { type }), begun));
-    if (given.aborted) decoded.close(); // nobody waits for it any more
+    const decoded = await (isFrame ? byImageDecoder(data, type, begun) : byBitmap(new Blob([data], { type }), begun));
+    const isTooLong = isKnown && Math.max(decoded.width, decoded.height) > LONGEST.bitmap;
+    if (given.aborted || isTooLong) decoded.close(); // nobody waits for it any more, or it would be drawn wrong
+    if (isTooLong) throw new Undecodable(`${decoded.width}×${decoded.height} pixels`, isKnown);
     return decoded;
   }).catch((error: unknown) => {
     if (signal.aborted || error instanceof PresealError) throw error;

@@ -59,11 +59,12 @@ export async function see(file: Reading, engine: Engine, report: Report, desk: D
 
 async function seeOther(
   file: Reading,
-  { format, orientation }: Sniffed,
+  sniffed: Sniffed,
   engine: Engine,
   report: Report,
   desk: Desk,
 ): Promise<Gap | undefined> {
+  const { format, orientation } = sniffed;
   if (!isTruthful()) {
     if (!DECODED_FORMATS.includes(format)) return { kind: "unavailable", reason: "decoder-untrusted" };
     report.decoder = "fallback";
@@ -71,7 +72,7 @@ async function seeOther(
     return undefined;
   }
   const data = await file.give();
-  const decoded = await decode(data, `image/${format}`, 3 * desk.timeout, desk.signal, () => file.sha256("beside"));
+  const decoded = await decode(data, sniffed, 3 * desk.timeout, desk.signal, () => file.sha256("beside"));
   report.decoder = decoded.decoder;
   try {
     const isUpright = TURNED_BY_EXIF.includes(format) && orientation === 1;

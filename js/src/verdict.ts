@@ -50,7 +50,7 @@ export interface Report {
   width: number;
   height: number;
   /**
-   * What decoded the picture: the engine (`jpeg`), the browser (`imagedecoder`, or `bitmap` where there is none for the format),
+   * What decoded the picture: the engine (`jpeg`), the browser (`imagedecoder`, or `bitmap` where there is none for the format or the size),
    * or, where the canvas falsifies what the browser decodes, the decoders in WebAssembly (`fallback`).
    */
   decoder?: "jpeg" | "imagedecoder" | "bitmap" | "fallback";
