@@ -112,15 +112,13 @@ func layoutOf(name string) (media.Layout, error) {
 	return 0, fmt.Errorf("pixels as %.20q", name)
 }
 
-// place(size): the address of room for so many bytes of rows.
-func (p *pictures) place(args []js.Value) (any, error) {
-	if size := args[0].Int(); size < 0 || size > maxRoom {
-		return nil, fmt.Errorf("%d bytes are not 0 to %d", size, maxRoom)
-	}
+// place(): the address and the size of the room for rows. Both stay as they are.
+func (p *pictures) place([]js.Value) (any, error) {
 	if p.room == nil {
 		p.room = make([]byte, maxRoom)
 	}
-	return bridge.Object("address", float64(uintptr(unsafe.Pointer(unsafe.SliceData(p.room))))), nil
+	address := float64(uintptr(unsafe.Pointer(unsafe.SliceData(p.room))))
+	return bridge.Object("address", address, "size", len(p.room)), nil
 }
 
 // rows(size, layout, width, height, from): the first bytes of the room are rows of

@@ -75,8 +75,8 @@ export interface Api {
   digest(part: Uint8Array, at: number): Result<{ sha256: Uint8Array }>;
   /** A JPEG becomes the picture for the next check. */
   decode(file: Source, orientation: number): Result<object>;
-  /** The address of the room, which stays the same, if so many bytes fit into it. */
-  place(size: number): Result<{ address: number }>;
+  /** The address and the size of the room, which stay the same. */
+  place(): Result<{ address: number; size: number }>;
   /**
    * The rows in the first `size` bytes of the room, the first of them number `from`, become it; at 0 another picture begins. Says
    * whether all so far are opaque.
@@ -105,6 +105,8 @@ export type Ok<C extends Call> = OkOf<Api, C>;
 
 /** A running engine. */
 export class Engine extends Program<Api> {
+  #room: Ok<"place"> | undefined;
+
   /**
    * Starts an engine.
    *
@@ -117,9 +119,11 @@ export class Engine extends Program<Api> {
   /**
    * Room for rows, 1 MiB at most. It is the engine's own memory, which saves a copy; the array is empty once that has grown.
    *
-   * @throws EngineError `invalid` for more; PresealError `engine-failed`.
+   * @throws RangeError for more; PresealError `engine-failed`.
    */
   room(size: number): Uint8Array<ArrayBuffer> {
-    return this.memory(this.call("place", size).address, size);
+    this.#room ??= this.call("place");
+    if (size > this.#room.size) throw new RangeError(`${size} bytes are more than ${this.#room.size}`);
+    return this.memory(this.#room.address, size);
   }
 }

@@ -40,7 +40,7 @@ func failure(code, message string, fatal bool) any {
 // what js.ValueOf takes. Written out as a map, every name would be a call; an empty
 // map is the quickest way to an object.
 func Object(namesAndValues ...any) js.Value {
-	o := js.Global().Get("Object").New()
+	o := js.ValueOf(map[string]any{})
 	for i := 0; i < len(namesAndValues); i += 2 {
 		o.Set(namesAndValues[i].(string), namesAndValues[i+1])
 	}
