@@ -22,7 +22,7 @@ type Frame = VideoFrame & { readonly rotation?: number; readonly flip?: boolean 
  * multiplied by alpha; and if the copy fails, or the engine's memory has grown meanwhile: then it may have gone where nobody
  * looks.
  *
- * @throws DOMException; PresealError, EngineError.
+ * @throws DOMException; PresealError, EngineError, RangeError.
  */
 export async function copyRows(frame: Frame, isUpright: boolean, engine: Engine): Promise<boolean> {
   const layout = layoutOf(frame);

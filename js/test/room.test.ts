@@ -25,6 +25,36 @@ test("rows are put into the room, and no further", async () => {
   assert.equal(engine.room(4).byteOffset, byteOffset);
 });
 
+test("a frame is copied in strips of twelve rows or a multiple where they fit, and drawn where not even two do", async () => {
+  const engine = await Engine.start(module);
+  const strips = async (width: number, height: number) => {
+    const taken: number[] = [];
+    const frame = {
+      format: "BGRX",
+      colorSpace: {},
+      visibleRect: { x: 0, y: 0, width, height },
+      displayWidth: width,
+      displayHeight: height,
+      allocationSize: ({ rect }: { rect: DOMRectReadOnly }) => 4 * width * rect.height,
+      copyTo: async (_: Uint8Array, { rect }: { rect: DOMRectReadOnly }) => {
+        assert.equal(
+          rect.y,
+          taken.reduce((sum, rows) => sum + rows, 0),
+        );
+        taken.push(rect.height);
+        return [{ offset: 0, stride: 4 * width }];
+      },
+    };
+    const isCopied = await copyRows(frame as unknown as VideoFrame, true, engine);
+    return isCopied && taken;
+  };
+  assert.deepEqual(await strips(2000, 300), [120, 120, 60]);
+  assert.deepEqual(await strips(20_000, 13), [12, 1]);
+  assert.deepEqual(await strips(40_000, 7), [6, 1]);
+  assert.deepEqual(await strips(2 ** 17, 3), [2, 1]);
+  assert.equal(await strips(2 ** 17 + 1, 1), false);
+});
+
 test("a frame that cannot be copied is to be drawn", async () => {
   const engine = await Engine.start(module);
   const size = { width: 2, height: 2 };
