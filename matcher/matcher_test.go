@@ -8,9 +8,11 @@ import (
 	"image"
 	"image/jpeg"
 	"math/bits"
+	"reflect"
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -142,6 +144,24 @@ func TestListedAndReencodedPicturesAreCandidates(t *testing.T) {
 			t.Errorf("unlisted photo %d: %+v", seed, f)
 		}
 	}
+}
+
+func TestChecksAtTheSameTime(t *testing.T) {
+	listed := pictures.Photo(1, 640, 480)
+	m := lists(t, listed)
+	q := query(t, pictures.Scale(listed, 320, 240), nil)
+	want := check(t, m, q)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 4 {
+				if got, err := m.Check(q, now); err != nil || !reflect.DeepEqual(got, want) {
+					t.Errorf("%+v, alone %+v, %v", got, want, err)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // A WebAssembly program grows for new memory until its collector runs, which takes
