@@ -64,7 +64,9 @@ func (s *sieve) touch(positions []uint64) (sum uint64) {
 }
 
 // four returns a position's bits. Its lower ones choose them, as its upper ones
-// choose the word: positions are hashes.
+// choose the word: positions are hashes. The product adds up the position times 1,
+// 64, 64² and 64³, so that all four differ within a word that is for few positions.
 func four(p uint64) uint64 {
+	p *= 1 + 1<<6 + 1<<12 + 1<<18
 	return 1<<(p&63) | 1<<(p>>6&63) | 1<<(p>>12&63) | 1<<(p>>18&63)
 }

@@ -20,7 +20,7 @@ func TestSieve(t *testing.T) {
 	for _, c := range []struct {
 		spread uint64 // positions for each that is added
 		most   int    // of so many others
-	}{{1 << 25, 100}, {1<<25 + 1<<5, 600}, {1000, 1200}, {16, 4600}} {
+	}{{1 << 25, 100}, {1<<25 + 1<<5, 600}, {1000, 600}, {16, 300}} {
 		m := c.spread * count
 		s, state := newSieve(m, count), uint64(0)
 		next := func() uint64 { // splitmix64
