@@ -7,7 +7,8 @@
 // At start it hands an object of functions to globalThis.presealReady. That is
 // when js/scripts/prestart.mjs stores it; in a browser it goes on from there. Each
 // function returns {ok: …} or {error: {code, message, fatal}}. After a fatal error
-// (a panic) the instance is in an unknown state: throw it away.
+// (a panic) the instance is in an unknown state: throw it away. One more function,
+// rows, is an export of the module: it is called often, and that takes no time.
 package main
 
 import (
@@ -27,8 +28,10 @@ import (
 // version is the npm package's, set by the linker.
 var version = "devel"
 
+// e is what the module's export works on, too.
+var e engine
+
 func main() {
-	e := &engine{}
 	js.Global().Call("presealReady", bridge.Object(
 		"version", version,
 		"openManifest", bridge.Function(code, e.openManifest),
@@ -39,7 +42,7 @@ func main() {
 		"digest", bridge.Function(code, e.digest),
 		"decode", bridge.Function(code, e.decode),
 		"place", bridge.Function(code, e.place),
-		"rows", bridge.Function(code, e.rows),
+		"failure", bridge.Function(code, e.failure),
 		"planes", bridge.Function(code, e.planes),
 		"probe", bridge.Function(code, e.probe),
 		"check", bridge.Function(code, e.check),

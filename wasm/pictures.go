@@ -24,6 +24,10 @@ type pictures struct {
 	part    []byte // of a file
 	reducer media.Reducer
 	jpeg    media.JPEG
+
+	failed   error // of rows
+	panicked any
+
 	// For the next check. Nil while a picture is incomplete.
 	decoded []phash.Luma
 	probed  *matcher.Finding // of decoded; nil until it has been probed
@@ -95,23 +99,6 @@ func (p *pictures) decode(args []js.Value) (any, error) {
 	return bridge.Object(), nil
 }
 
-// layoutOf knows the ways in which browsers hand out pixels, by their names.
-func layoutOf(name string) (media.Layout, error) {
-	switch name {
-	case "rgba":
-		return media.RGBA, nil
-	case "bgra":
-		return media.BGRA, nil
-	case "bgrx":
-		return media.BGRX, nil
-	case "luma":
-		return media.Luma, nil
-	case "video-luma":
-		return media.VideoLuma, nil
-	}
-	return 0, fmt.Errorf("pixels as %.20q", name)
-}
-
 // place(): the address and the size of the room for rows. Both stay as they are.
 func (p *pictures) place([]js.Value) (any, error) {
 	if p.room == nil {
@@ -121,40 +108,67 @@ func (p *pictures) place([]js.Value) (any, error) {
 	return bridge.Object("address", address, "size", len(p.room)), nil
 }
 
-// rows(size, layout, width, height, from): the first bytes of the room are rows of
-// a picture from number from on, for the next check. Says whether all rows so far
-// are opaque. At 0 another picture begins.
-func (p *pictures) rows(args []js.Value) (any, error) {
-	size := args[0].Int()
-	if size < 0 || size > len(p.room) {
-		return nil, fmt.Errorf("%d bytes are not 0 to %d", size, len(p.room))
+// layouts are the ways in which browsers hand out pixels, in the order of
+// js/src/engine.ts.
+var layouts = [...]media.Layout{media.RGBA, media.BGRA, media.BGRX, media.Luma, media.VideoLuma}
+
+// rows says that the first bytes of the room are rows of a picture from number
+// from on, for the next check. At 0 another picture begins. It returns 1 if all
+// rows so far are opaque, 0 if not, and -1 if it failed: failure says why.
+//
+//go:wasmexport rows
+//lint:ignore U1000 JavaScript calls it
+func rows(size, layout, width, height, from int32) (state int32) {
+	defer func() {
+		if e.panicked = recover(); e.panicked != nil {
+			state = -1
+		}
+	}()
+	e.failed = e.rows(int(size), int(layout), int(width), int(height), int(from))
+	switch {
+	case e.failed != nil:
+		return -1
+	case e.reducer.Opaque():
+		return 1
 	}
-	width, height, from := args[2].Int(), args[3].Int(), args[4].Int()
-	layout, err := layoutOf(args[1].String())
-	if err != nil {
-		return nil, err
+	return 0
+}
+
+// failure(): why rows failed.
+func (p *pictures) failure([]js.Value) (any, error) {
+	if p.panicked != nil {
+		panic(p.panicked)
+	}
+	return nil, p.failed
+}
+
+func (p *pictures) rows(size, layout, width, height, from int) error {
+	if size < 0 || size > len(p.room) {
+		return fmt.Errorf("%d bytes are not 0 to %d", size, len(p.room))
+	}
+	if layout < 0 || layout >= len(layouts) {
+		return fmt.Errorf("layout %d", layout)
 	}
 	if from == 0 {
 		p.forget()
-		if err := p.reducer.Reset(layout, width, height); err != nil {
-			return nil, err
+		if err := p.reducer.Reset(layouts[layout], width, height); err != nil {
+			return err
 		}
 	}
 	if err := p.reducer.Write(p.room[:size]); err != nil {
-		return nil, err
+		return err
 	}
-	taken := bridge.Object("opaque", p.reducer.Opaque())
-	if from+size/(layout.Size()*width) < height {
-		return taken, nil
+	if from+size/(layouts[layout].Size()*width) < height {
+		return nil
 	}
 	white, black, err := p.reducer.Luma()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if p.decoded = append(p.decoded[:0], white); black != nil {
 		p.decoded = append(p.decoded, *black)
 	}
-	return taken, nil
+	return nil
 }
 
 // planes([{width, height, samples: Uint8Array}]): a picture that the other

@@ -28,7 +28,7 @@ export function readBack(picture: CanvasImageSource, from: { width: number; heig
     for (let y = 0; y < height; y += STRIP) {
       const { data } = context.getImageData(0, y, width, Math.min(STRIP, height - y));
       engine.room(data.length).set(data);
-      engine.call("rows", data.length, "rgba", width, height, y);
+      engine.rows(data.length, "rgba", width, height, y);
     }
   } finally {
     context.clearRect(0, 0, LONGER_SIDE, LONGER_SIDE);

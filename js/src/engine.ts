@@ -43,11 +43,14 @@ export interface Plane {
   samples: Uint8Array;
 }
 
+/** Layouts of pixels, in the order in which wasm/pictures.go has them. */
+const LAYOUTS = ["rgba", "bgra", "bgrx", "luma", "video-luma"] as const;
+
 /**
  * What pixels are: four bytes each, with straight alpha (`rgba`, `bgra`) or none (`bgrx`); or one byte of luma each, 0 to 255
  * (`luma`) or 16 to 235 (`video-luma`).
  */
-export type Layout = "rgba" | "bgra" | "bgrx" | "luma" | "video-luma";
+export type Layout = (typeof LAYOUTS)[number];
 
 /** A file as the engine checks it: its digest, and whether the picture that was given last belongs to it. */
 export interface Query {
@@ -77,11 +80,8 @@ export interface Api {
   decode(file: Source, orientation: number): Result<object>;
   /** The address and the size of the room, which stay the same. */
   place(): Result<{ address: number; size: number }>;
-  /**
-   * The rows in the first `size` bytes of the room, the first of them number `from`, become it; at 0 another picture begins. Says
-   * whether all so far are opaque.
-   */
-  rows(size: number, layout: Layout, width: number, height: number, from: number): Result<{ opaque: boolean }>;
+  /** Why the export `rows` failed. */
+  failure(): Result<never>;
   /** What decoders.wasm made becomes it: the picture over white, and over black if it is transparent. */
   planes(planes: Plane[]): Result<object>;
   /** Does as much of the next check as needs the picture alone, at the time given. */
@@ -125,5 +125,18 @@ export class Engine extends Program<Api> {
     this.#room ??= this.call("place");
     if (size > this.#room.size) throw new RangeError(`${size} bytes are more than ${this.#room.size}`);
     return this.memory(this.#room.address, size);
+  }
+
+  /**
+   * The rows in the first `size` bytes of the room, the first of them number `from`, become the picture for the next check; at 0
+   * another one begins.
+   *
+   * @returns whether all so far are opaque.
+   * @throws EngineError; PresealError `engine-failed`.
+   */
+  rows(size: number, layout: Layout, width: number, height: number, from: number): boolean {
+    const state = this.callExport("rows", size, LAYOUTS.indexOf(layout), width, height, from);
+    if (state < 0) this.call("failure"); // which throws
+    return state > 0;
   }
 }

@@ -40,8 +40,7 @@ export async function copyRows(frame: Frame, isUpright: boolean, engine: Engine)
     const [plane] = await frame.copyTo(room, { rect }).catch(() => []);
     const length = (isLuma(layout) ? 1 : 4) * width;
     if (room.length < size || plane?.offset !== 0 || plane.stride !== length) return false;
-    const { opaque } = engine.call("rows", taken * length, layout, width, height, from);
-    if (!opaque) return false;
+    if (!engine.rows(taken * length, layout, width, height, from)) return false;
   }
   return true;
 }

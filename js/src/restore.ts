@@ -12,14 +12,14 @@ type Described =
 
 /**
  * Goes on with a program where scripts/prestart.mjs stopped it, which is when it had handed out its functions. Returns them and
- * its memory; `stopped` is called if the program ends.
+ * the module's exports; `stopped` is called if the program ends.
  *
  * @throws Error if the module is not of such a program.
  */
 export async function restore(
   module: WebAssembly.Module,
   stopped: () => void,
-): Promise<{ api: object; memory: WebAssembly.Memory }> {
+): Promise<{ api: object; exports: WebAssembly.Exports }> {
   const [section] = WebAssembly.Module.customSections(module, "preseal.values");
   if (!section) throw new Error("it was not started before");
   const described: (Described & { references: number })[] = JSON.parse(new TextDecoder().decode(section));
@@ -49,5 +49,5 @@ export async function restore(
   running.then(stopped, stopped);
   await Promise.race([running, undefined]); // it waits for calls for ever, unless it fails at once
   if (!handedOut) throw new Error("it handed out nothing");
-  return { api: handedOut, memory: instance.exports.mem as WebAssembly.Memory };
+  return { api: handedOut, exports: instance.exports };
 }

@@ -12,17 +12,27 @@ const module = await WebAssembly.compile(await readFile(join(root, "js", "dist",
 
 test("rows are put into the room, and no further", async () => {
   const engine = await Engine.start(module);
-  assert.throws(() => engine.call("rows", 4, "rgba", 1, 1, 0), { code: "invalid" }, "there is no room yet");
+  assert.throws(() => engine.rows(4, "rgba", 1, 1, 0), { code: "invalid" }, "there is no room yet");
   const room = engine.room(2 ** 20);
   const { length, byteOffset } = room;
   assert.equal(length, 2 ** 20);
   for (const size of [2 ** 20 + 1, -1]) {
     assert.throws(() => engine.room(size), RangeError);
-    assert.throws(() => engine.call("rows", size, "rgba", 1, 1, 0), { code: "invalid" });
+    assert.throws(() => engine.rows(size, "rgba", 1, 1, 0), { code: "invalid" });
   }
   engine.call("digest", new Uint8Array(2 ** 23), 0);
   assert.equal(room.length, 0, "the memory has grown");
   assert.equal(engine.room(4).byteOffset, byteOffset);
+});
+
+test("what an engine returns that stops meanwhile is no result", () => {
+  const Made = Engine as unknown as new (running: { api: object; exports: object }) => Engine;
+  const stopping = () => {
+    engine.dead = true;
+    return 1;
+  };
+  const engine: Engine = new Made({ api: {}, exports: { rows: stopping } });
+  assert.throws(() => engine.rows(4, "rgba", 1, 1, 0), { code: "engine-failed" });
 });
 
 test("a frame is copied in strips of twelve rows or a multiple where they fit, and drawn where not even two do", async () => {
