@@ -49,7 +49,7 @@ export async function compare(ground: Ground): Promise<string> {
       median(its.map(({ check }) => check)).toFixed(0),
       spread(
         its.map(({ check, bitmap }) => check / bitmap),
-        2,
+        target < 0.2 ? 3 : 2,
       ),
       target,
       peer("blockhash"),
@@ -68,7 +68,8 @@ export async function compare(ground: Ground): Promise<string> {
     return [name, decoder === "jpeg" ? `jpeg, 1/${scale}` : decoder, ...times.map((ms) => median(ms).toFixed(1))];
   });
   const head = ["file", "MB", "createImageBitmap, ms", "check, ms", "check ÷ createImageBitmap", "target"];
-  const first = table([...head, "blockhash-core ÷ check", "browser-image-hash ÷ check"], ratios);
+  const peers = ["blockhash-core ÷ check", "browser-image-hash ÷ check"];
+  const first = table([...head, ...peers.map((peer) => `${peer}, ${PEER_ROUNDS} rounds`)], ratios);
   const second = table(
     ["file", "decoded by", "read, ms", "decode", "waiting for the digest", "hash and probe", "messages"],
     stages,

@@ -8,12 +8,15 @@ function chosen({ subjects }: Ground) {
   return subjects.filter(({ name }) => /50 MP.*4:2:0|WebP|PNG/.test(name));
 }
 
+/** How often memory and stalls are measured, which vary little. */
+const ROUNDS = { memory: 3, stalls: 5 };
+
 /** By how much the renderer's memory grows in Chromium, in a browser of its own each time. */
 export async function memory(ground: Ground): Promise<string> {
   const rows: string[][] = [];
   for (const subject of chosen(ground)) {
     const grown: Record<"bitmap" | "check", number[]> = { bitmap: [], check: [] };
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < ROUNDS.memory; round++) {
       for (const what of ["bitmap", "check"] as const) {
         const browser = await launchChromium();
         try {
@@ -27,7 +30,10 @@ export async function memory(ground: Ground): Promise<string> {
     }
     rows.push([subject.name, spread(grown.bitmap, 0), spread(grown.check, 0)]);
   }
-  return table(["the renderer's memory at its peak, MiB more", "createImageBitmap", "check"], rows);
+  return table(
+    [`the renderer's memory at its peak, MiB more, ${ROUNDS.memory} rounds`, "createImageBitmap", "check"],
+    rows,
+  );
 }
 
 /** How each engine is started. */
@@ -57,7 +63,7 @@ export async function stalls(ground: Ground): Promise<string> {
       for (const subject of chosen(ground)) {
         await call("load", subject.name, urlOf(subject));
         const longest: Record<"nothing" | "bitmap" | "check", number[]> = { nothing: [], bitmap: [], check: [] };
-        for (let round = 0; round < 5; round++) {
+        for (let round = 0; round < ROUNDS.stalls; round++) {
           for (const what of ["nothing", "bitmap", "check"] as const) {
             longest[what].push(await call("stall", subject.name, what));
           }
@@ -69,5 +75,8 @@ export async function stalls(ground: Ground): Promise<string> {
       await close();
     }
   }
-  return table(["the page's longest stall, ms", "file", "idle", "createImageBitmap", "check"], rows);
+  return table(
+    [`the page's longest stall, ms, ${ROUNDS.stalls} rounds`, "file", "idle", "createImageBitmap", "check"],
+    rows,
+  );
 }

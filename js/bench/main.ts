@@ -1,6 +1,6 @@
 // make bench-browser: how long a check takes beside createImageBitmap of the same file, and what it costs the page. Further
-// arguments choose parts; ROUNDS is how often each file is measured, FILES a
-// regular expression of the files' names.
+// arguments choose parts; ROUNDS is how often each file is measured, but for what says that it is otherwise; FILES a regular
+// expression of the files' names.
 
 import { access, readFile } from "node:fs/promises";
 import { cpus } from "node:os";
@@ -17,7 +17,7 @@ import { type Ground, LISTS, urlOf } from "./ground.js";
 
 const parts: Record<string, (ground: Ground) => Promise<string>> = { compare, memory, stalls, cold, confirm };
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(parts);
-const rounds = Number(process.env.ROUNDS ?? 7);
+const rounds = Number(process.env.ROUNDS ?? 15);
 
 const folder = join(root, "js", "bench");
 const { subjects: all, said } = await makeFiles(root, join(folder, "files"));
