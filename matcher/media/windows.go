@@ -125,12 +125,12 @@ func (a area) lines(l phash.Luma, s side) *lines {
 
 // middle returns the median of line 0.
 func (v *lines) middle() int {
-	samples := make([]int, len(v.offsets))
+	samples := make([]uint64, len(v.offsets)) // which package probe sorts, too: code for one type is enough
 	for k, at := range v.offsets {
-		samples[k] = int(v.pix[at])
+		samples[k] = uint64(v.pix[at])
 	}
 	slices.Sort(samples)
-	return samples[len(samples)/2]
+	return int(samples[len(samples)/2])
 }
 
 // share returns how much of line i is as bright as ground.
